@@ -1,0 +1,28 @@
+// What the binding files share: registration functions and a Context that hears Ctrl-C.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <chrono>
+
+#include "zoo/context.hpp"
+
+namespace zoo::bindings {
+
+// A Context whose poll runs Python's signal handlers at most every 50 ms. Made with the GIL held,
+// polled without it; a handler that raises (Ctrl-C) ends the native work with its exception.
+inline Context python_context(int threads) {
+  using Clock = std::chrono::steady_clock;
+  Context context;
+  context.threads = threads;
+  context.poll = [last = Clock::now()]() mutable {
+    const auto now = Clock::now();
+    if (now - last < std::chrono::milliseconds(50)) return;
+    last = now;
+    const pybind11::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
+  };
+  return context;
+}
+
+}  // namespace zoo::bindings

@@ -1,0 +1,1 @@
+"""zoo: transfer learning from any model zoo."""

@@ -1,0 +1,56 @@
+"""Every built-in entry, by name; the registry treats them as it treats a stranger's."""
+
+from __future__ import annotations
+
+from zoo.plugin import Entry, hookimpl
+
+
+@hookimpl
+def zoo_register_providers() -> list[Entry]:
+    """The built-in providers."""
+    return [
+        Entry("hf", "zoo.providers.hf:HuggingFaceProvider", "Hugging Face Hub name or folder"),
+        Entry(
+            "onnx",
+            "zoo.providers.onnx:OnnxProvider",
+            "ONNX file with a stated preprocessing",
+            requires=("onnxruntime", "onnx"),
+            extra="onnx",
+        ),
+        Entry("builtin", "zoo.providers.builtin:BuiltinProvider", "small backbones of zoo's own"),
+    ]
+
+
+@hookimpl
+def zoo_register_datasets() -> list[Entry]:
+    """The built-in readers of data, in the order in which they are asked."""
+    return [
+        Entry("arrays", "zoo.data.arrays:ArraysReader", ".npz with inputs and labels"),
+        Entry("table", "zoo.data.table:TableReader", "CSV or JSONL file, or a folder of them"),
+        Entry("folder", "zoo.data.folder:FolderReader", "folder of class folders"),
+        Entry("sklearn", "zoo.data.toy:ToyReader", "scikit-learn's own small data sets"),
+    ]
+
+
+@hookimpl
+def zoo_register_heads() -> list[Entry]:
+    """The built-in heads."""
+    return [
+        Entry("logistic", "zoo.heads.logistic:LogisticHead", "logistic regression, L2"),
+        Entry("ridge", "zoo.heads.ridge:RidgeHead", "ridge regression on class indicators"),
+        Entry("knn", "zoo.heads.knn:KnnHead", "k nearest neighbours"),
+        Entry("prototype", "zoo.heads.prototype:PrototypeHead", "nearest class mean"),
+    ]
+
+
+@hookimpl(trylast=True)
+def zoo_resolve_source(source: str) -> str | None:
+    """Expand a bare ``.onnx`` path, folder or ``org/name``."""
+    if source.partition("#")[0].endswith(".onnx"):
+        path = source if source.startswith((".", "/", "~")) else f"./{source}"
+        return f"onnx:{path}"
+    if ":" in source.partition("#")[0]:
+        return None
+    if source.startswith((".", "/", "~")) or source.partition("#")[0].count("/") == 1:
+        return f"hf:{source}"
+    return None

@@ -1,0 +1,73 @@
+"""The errors that a user can cause: one line, one hint, one exit code."""
+
+from __future__ import annotations
+
+
+class ZooError(Exception):
+    """Base of every error that zoo raises on purpose.
+
+    Attributes:
+        hint: what to do about it, in one line; may be empty.
+        exit_code: what the command line exits with.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(ZooError):
+    """The command or call itself is wrong: an unknown option value, a missing argument."""
+
+    exit_code = 2
+
+
+class SourceError(ZooError):
+    """A model source or plugin is unknown, missing, broken or unsupported."""
+
+    exit_code = 3
+
+
+class PluginError(SourceError):
+    """A plugin's own code failed or does not fit this version of zoo."""
+
+
+class MissingExtraError(SourceError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(
+            f"'{module}' is not installed", hint=f"pip install 'zoo-transfer[{extra}]'"
+        )
+
+
+class DataError(ZooError):
+    """The data given is missing, unreadable or unfit for the task."""
+
+    exit_code = 4
+
+
+class StoreError(ZooError):
+    """The feature store is damaged, full or not writable."""
+
+    exit_code = 5
+
+
+class TrustError(ZooError):
+    """Code from a model repository would have to run, and nobody allowed it."""
+
+    exit_code = 6
+
+
+class GateError(ZooError):
+    """A verdict or a check came out below what was asked for."""
+
+    exit_code = 7
+
+
+class InterruptedByUser(ZooError):  # noqa: N818 - it is not an error of anybody's
+    """Ctrl-C: what was done is kept, and `hint` says how to go on."""
+
+    exit_code = 130

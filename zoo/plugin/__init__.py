@@ -1,0 +1,33 @@
+"""All that a plugin author needs: what to implement, what to register, what comes in."""
+
+from zoo.plugin.contract import Contract
+from zoo.plugin.dataset import DataOptions, Dataset, DatasetReader, Item, Target
+from zoo.plugin.entry import API_VERSION, Entry, Section
+from zoo.plugin.head import ArrayRows, FitReport, Fold, Head, Rows, SearchResult
+from zoo.plugin.hookspecs import hookimpl
+from zoo.plugin.provider import Backbone, Features, LoadOptions, Provider
+from zoo.plugin.source import Source
+
+__all__ = [
+    "API_VERSION",
+    "ArrayRows",
+    "Backbone",
+    "Contract",
+    "DataOptions",
+    "Dataset",
+    "DatasetReader",
+    "Entry",
+    "Features",
+    "FitReport",
+    "Fold",
+    "Head",
+    "Item",
+    "LoadOptions",
+    "Provider",
+    "Rows",
+    "SearchResult",
+    "Section",
+    "Source",
+    "Target",
+    "hookimpl",
+]

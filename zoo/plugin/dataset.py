@@ -1,0 +1,127 @@
+"""What labelled data is: items, a target, splits and groups."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from zoo.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Task = Literal["class", "multilabel", "regression", "tokens", "spans", "none"]
+SPLITS = ("train", "val", "test")
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Item:
+    """One sample before it is read.
+
+    Attributes:
+        name: what people call it: a path relative to the data, or ``file.csv:row``.
+        value: a file to read (Path), a text (str) or an array (uint8 image or float waveform).
+    """
+
+    name: str
+    value: Path | str | np.ndarray
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be predicted.
+
+    Attributes:
+        task: the kind of target.
+        values: for ``class`` (n,) int64 codes into names, UNLABELLED where there is no label.
+        names: class names in code-point order, one per code.
+    """
+
+    task: Task
+    values: np.ndarray
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def from_labels(cls, labels: Sequence[str | None]) -> Target:
+        """A ``class`` target; None and the empty string are unlabelled."""
+        names = tuple(sorted({label for label in labels if label}))
+        code = {name: i for i, name in enumerate(names)}
+        values = np.array([code[x] if x else UNLABELLED for x in labels], dtype=np.int64)
+        return cls("class", values, names)
+
+    def take(self, rows: np.ndarray) -> Target:
+        """The same target for some rows."""
+        return Target(self.task, self.values[rows], self.names)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled data, not yet read.
+
+    Attributes:
+        name: a short name for folders and listings.
+        modality: ``image``, ``text`` or ``audio``.
+        items: the n samples, in their own order.
+        target: n values.
+        split: n given split names (``train``, ``val``, ``test``), or None where none is given.
+        groups: (n,) strings that must never straddle a split, or None.
+    """
+
+    name: str
+    modality: str
+    items: tuple[Item, ...]
+    target: Target
+    split: tuple[str, ...] | None = None
+    groups: np.ndarray | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        n = len(self.items)
+        if len(self.target.values) != n or (self.split is not None and len(self.split) != n):
+            raise DataError(f"data '{self.name}': items, targets and splits differ in length")
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def take(self, rows: np.ndarray) -> Dataset:
+        """The same data with some rows, in the order given."""
+        return Dataset(
+            self.name,
+            self.modality,
+            tuple(self.items[i] for i in rows),
+            self.target.take(rows),
+            None if self.split is None else tuple(self.split[i] for i in rows),
+            None if self.groups is None else self.groups[rows],
+            self.notes,
+        )
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What the user says about data: the columns of inputs, targets and groups; the task."""
+
+    input: str = ""
+    target: str = ""
+    group: str = ""
+    task: str = "auto"
+    labelled: bool = True  # False: labels are neither needed nor read (predict)
+
+
+class DatasetReader(ABC):
+    """Reads one kind of data."""
+
+    @abstractmethod
+    def claims(self, path: Path) -> bool:
+        """Whether this reader is the one for a path that exists; looks at names alone."""
+
+    @abstractmethod
+    def read(self, reference: str, options: DataOptions) -> Dataset:
+        """The dataset; raises DataError with what is missing and what there is."""
+
+
+__all__ = ["SPLITS", "UNLABELLED", "DataOptions", "Dataset", "DatasetReader", "Item", "Target"]

@@ -1,0 +1,34 @@
+"""What a plugin registers: data that names a factory, which is imported when it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+API_VERSION = 0  # stays 0 until fine-tuning has landed
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing under one name: a provider, head, score, dataset, run time or exporter.
+
+    Attributes:
+        name: the name users write, such as ``timm`` in ``timm:resnet18``.
+        factory: ``module:attribute`` of the class; called without arguments.
+        summary: one line for listings.
+        requires: modules that must be importable for it to work.
+        extra: the extra of ``zoo-transfer`` (or the pip name) that brings ``requires``.
+    """
+
+    name: str
+    factory: str
+    summary: str = ""
+    requires: tuple[str, ...] = ()
+    extra: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report that a plugin adds: a title and plain text paragraphs."""
+
+    title: str
+    paragraphs: tuple[str, ...]

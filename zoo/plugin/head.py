@@ -1,0 +1,173 @@
+"""What a head is: trained on feature rows, scored on them, and stored as named arrays."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from zoo.errors import UsageError
+
+if TYPE_CHECKING:
+    from zoo.plugin.dataset import Target
+
+Fold = tuple[np.ndarray, np.ndarray]  # row numbers to fit on, row numbers to judge on
+
+
+class Rows(ABC):
+    """Feature rows, in memory or not.
+
+    Attributes:
+        shape: (n, d).
+        dtype: of the stored values.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+
+    @abstractmethod
+    def blocks(self, size: int = 4096) -> Iterator[np.ndarray]:
+        """The rows in order, at most `size` at a time, as (b, d) float32 or float64."""
+
+    @abstractmethod
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        """The rows of the given numbers, as (m, d)."""
+
+    def array(self) -> np.ndarray:
+        """All rows at once, as (n, d), C-contiguous."""
+        blocks = list(self.blocks())
+        return np.concatenate(blocks) if blocks else np.empty(self.shape, np.float32)
+
+
+class ArrayRows(Rows):
+    """Rows that are an array already."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        if values.ndim != 2:
+            raise UsageError(f"rows must have shape (n, d), not {values.shape}")
+        dtype = np.float64 if values.dtype == np.float64 else np.float32
+        self._values = np.ascontiguousarray(values, dtype=dtype)
+        self.shape = (values.shape[0], values.shape[1])
+        self.dtype = self._values.dtype
+
+    def blocks(self, size: int = 4096) -> Iterator[np.ndarray]:
+        """Views, not copies."""
+        for start in range(0, self.shape[0], size):
+            yield self._values[start : start + size]
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        """A copy of some rows."""
+        return np.take(self._values, rows, axis=0)
+
+    def array(self) -> np.ndarray:
+        """The array itself, not a copy."""
+        return self._values
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """How a fit ended; None where the head has no such notion.
+
+    Attributes:
+        converged: whether `suboptimality` is below the head's tolerance.
+        suboptimality: distance of the objective from its optimum, relative to the objective.
+    """
+
+    converged: bool | None = None
+    suboptimality: float | None = None
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The outcome of a search over strengths.
+
+    Attributes:
+        strengths: the s strengths tried, strongest first.
+        losses: (s,) mean held-out loss over all judged rows of all folds; lower is better.
+        best: the strength chosen; None where the head has none.
+    """
+
+    strengths: tuple[float, ...] = ()
+    losses: np.ndarray | None = None
+    best: float | None = None
+
+
+class Head(ABC):
+    """Base of all heads. `strength` is what regularises it; None where it has no such knob.
+
+    A head is constructed without arguments. `search` sets `strength`; `fit` uses it.
+    """
+
+    name: ClassVar[str] = ""
+    tasks: ClassVar[frozenset[str]] = frozenset({"class"})
+
+    def __init__(self) -> None:
+        self.strength: float | None = None
+        self.threads = 1
+
+    @abstractmethod
+    def fit(
+        self,
+        rows: Rows,
+        target: Target,
+        *,
+        sample_weight: np.ndarray | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Train on (n, d) rows and n targets at the present strength."""
+
+    @abstractmethod
+    def scores(self, rows: Rows) -> np.ndarray:
+        """(n, k) float64 scores, one column a class, whose softmax is the probabilities."""
+
+    @abstractmethod
+    def state(self) -> dict[str, np.ndarray]:
+        """All that `from_state` needs, as named arrays; never a pickle."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: Mapping[str, np.ndarray]) -> Head:
+        """The trained head that `state` describes; raises ZooError on arrays that do not fit."""
+
+    def strengths(self, rows: Rows, target: Target) -> tuple[float, ...]:
+        """Strengths worth trying on these rows, strongest first; empty: nothing to choose."""
+        del rows, target
+        return ()
+
+    def search(
+        self,
+        rows: Rows,
+        target: Target,
+        folds: Sequence[Fold],
+        strengths: Sequence[float] = (),
+    ) -> SearchResult:
+        """Choose `strength` by held-out log loss over the folds; ties go to the stronger."""
+        grid = tuple(strengths) or self.strengths(rows, target)
+        if not grid:
+            return SearchResult()
+        losses = np.zeros(len(grid))
+        judged = sum(len(held) for _, held in folds)
+        for s, strength in enumerate(grid):
+            self.strength = strength
+            for fit_on, held in folds:
+                self.fit(ArrayRows(rows.gather(fit_on)), target.take(fit_on))
+                losses[s] += log_loss_sum(
+                    self.scores(ArrayRows(rows.gather(held))), target.values[held]
+                )
+        losses /= max(1, judged)
+        self.strength = grid[int(np.argmin(losses))]
+        return SearchResult(grid, losses, self.strength)
+
+    def report(self) -> FitReport:
+        """How the last fit ended."""
+        return FitReport()
+
+
+def log_loss_sum(scores: np.ndarray, codes: np.ndarray) -> float:
+    """Sum of -log softmax(scores)[i, codes[i]] in float64 for (n, k) scores and n codes."""
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    log_norm = np.log(np.exp(shifted).sum(axis=1))
+    return float((log_norm - shifted[np.arange(len(codes)), codes]).sum())

@@ -1,0 +1,121 @@
+"""What a provider and a backbone are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from zoo.plugin.contract import Contract
+    from zoo.plugin.source import Source
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What the user decides about a backbone besides its source.
+
+    Attributes:
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        dtype: compute dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
+        threads: upper bound on the threads of a forward pass.
+        offline: never open a socket.
+        preprocess: keys of preprocess.toml that override what the model states.
+    """
+
+    device: str = "auto"
+    dtype: str = "auto"
+    threads: int = 1
+    offline: bool = False
+    preprocess: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that `auto` stands for."""
+        return "float32" if self.dtype == "auto" else self.dtype
+
+
+@dataclass(frozen=True)
+class Features:
+    """The output of one tap for one batch.
+
+    Attributes:
+        values: (b, d), (b, t, d), (b, c, h, w) or (b, h, w, c); anything with DLPack.
+        mask: (b, t), true where a position counts; None where all do.
+    """
+
+    values: Any
+    mask: Any = None
+
+    def numpy(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Values and mask in host memory."""
+        return _host(self.values), None if self.mask is None else _host(self.mask).astype(bool)
+
+
+class Provider(ABC):
+    """Finds pretrained models of one kind and loads them."""
+
+    @abstractmethod
+    def describe(self, source: Source, options: LoadOptions) -> Contract:
+        """The contract, from configuration alone: no torch is imported, no weights are loaded.
+
+        Raises:
+            SourceError: the model is missing, unsupported or states too little.
+        """
+
+    @abstractmethod
+    def load(self, source: Source, options: LoadOptions) -> Backbone:
+        """The backbone, ready to run, in evaluation mode.
+
+        Raises:
+            SourceError: the weights are missing, corrupt or do not fit the architecture.
+        """
+
+
+class Backbone(ABC):
+    """A frozen trunk that turns prepared batches into features."""
+
+    contract: Contract
+
+    @abstractmethod
+    def prepare(self, sample: Any) -> Any:
+        """One sample (PIL image, text, waveform) as the contract's preprocessing leaves it."""
+
+    @abstractmethod
+    def collate(self, prepared: list[Any]) -> Any:
+        """Prepared samples as the batch that `forward` takes."""
+
+    @abstractmethod
+    def forward(self, batch: Any) -> dict[str, Features]:
+        """Features by tap for a batch of `collate`."""
+
+    @property
+    def parameters(self) -> int | None:
+        """How many parameters the backbone has, where it can tell."""
+        return None
+
+    @property
+    def max_batch(self) -> int | None:
+        """The greatest batch it takes; None for any."""
+        return None
+
+    def cost(self, prepared: Any) -> int:
+        """Relative cost of a prepared sample; samples of like cost are batched together."""
+        del prepared
+        return 1
+
+    def module(self) -> Any:
+        """The torch module, where there is one, for tuning."""
+        return None
+
+
+def _host(values: Any) -> np.ndarray:
+    if isinstance(values, np.ndarray):
+        return values
+    if hasattr(values, "cpu"):  # a torch tensor on any device
+        values = values.detach().cpu()
+        return np.asarray(values.float() if values.is_floating_point() else values)
+    return np.from_dlpack(values)

@@ -1,0 +1,72 @@
+"""Parses the name of a pretrained model: ``provider:reference[@revision][?weights=FILE][#tap]``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import SourceError
+
+_PROVIDER = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]*(/[A-Za-z0-9_.+-]+)?\Z")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A parsed model source.
+
+    Attributes:
+        provider: the registered name before the first colon.
+        reference: what the provider understands: ``org/name``, a path, a file.
+        revision: branch, tag or commit; empty for the provider's default.
+        weights: a weights file given by ``?weights=``; empty for the model's own.
+        tap: the layer whose output is wanted, optionally ``tap/pooling``; empty for the default.
+    """
+
+    provider: str
+    reference: str
+    revision: str = ""
+    weights: str = ""
+    tap: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Source:
+        """Parse a full source; raises SourceError where a part is missing or unknown."""
+        rest, _, tap = text.partition("#")
+        rest, mark, query = rest.partition("?")
+        weights = ""
+        if mark:
+            name, _, weights = query.partition("=")
+            if name != "weights" or not weights:
+                raise SourceError(
+                    f"source '{text}': '?{query}' is not understood",
+                    hint="the only query is ?weights=FILE",
+                )
+        provider, colon, reference = rest.partition(":")
+        if not colon or not reference or not _PROVIDER.match(provider):
+            raise SourceError(
+                f"source '{text}' is not of the form provider:reference",
+                hint="for example hf:org/name, hf:./folder or onnx:./model.onnx",
+            )
+        revision = ""
+        if not is_path(reference):
+            reference, mark, revision = reference.partition("@")
+            if mark and not revision:
+                raise SourceError(f"source '{text}' ends in '@' without a revision")
+        return cls(provider, reference, revision, weights, tap)
+
+    @property
+    def path(self) -> Path | None:
+        """The reference as a path where it is one, else None."""
+        return Path(self.reference).expanduser() if is_path(self.reference) else None
+
+    def __str__(self) -> str:
+        out = f"{self.provider}:{self.reference}"
+        out += f"@{self.revision}" if self.revision else ""
+        out += f"?weights={self.weights}" if self.weights else ""
+        return out + (f"#{self.tap}" if self.tap else "")
+
+
+def is_path(reference: str) -> bool:
+    """Whether a reference is a path: it starts with ``.``, ``/`` or ``~``."""
+    return reference.startswith((".", "/", "~"))
