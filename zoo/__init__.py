@@ -1,1 +1,70 @@
-"""zoo: transfer learning from any model zoo."""
+"""zoo: transfer learning from any model zoo.
+
+    import zoo
+    run = zoo.transfer("hf:org/name", "./photos")
+    run.metrics["accuracy"], run.predict("./new")
+
+Importing zoo costs next to nothing; what a function needs is imported when it is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.runs import ExtractResult, Run
+
+__all__ = ["extract", "load_run", "transfer"]
+
+
+def transfer(model: str, data: Any, labels: Any = None, **options: Any) -> Run:
+    """Train the best head on a frozen backbone's features and measure it.
+
+    Args:
+        model: a source, such as ``hf:org/name``, ``hf:./folder`` or ``onnx:./model.onnx``.
+        data: a path (folder of class folders, CSV, JSONL, .npz), or a sequence of n file paths,
+            texts, PIL images or uint8 arrays of shape (h, w) or (h, w, 3).
+        labels: n labels where `data` is a sequence.
+        **options: fields of `zoo.runs.RunOptions`, such as ``head``, ``out``, ``seed``, ``input``.
+
+    Returns:
+        The run: ``metrics``, ``predict(items)``, ``features`` (n, d) float32, ``summary``.
+
+    Raises:
+        zoo.errors.ZooError: with a hint; see its subclasses.
+    """
+    from zoo.runs import RunOptions, run_transfer
+
+    return run_transfer(_registry(), model, data, labels, options=RunOptions(**options))
+
+
+def extract(model: str, data: Any, labels: Any = None, **options: Any) -> ExtractResult:
+    """Bring a dataset's features into the store and return them; arguments as of `transfer`."""
+    from zoo.runs import RunOptions, run_extract
+
+    return run_extract(_registry(), model, data, labels, options=RunOptions(**options))
+
+
+def load_run(folder: str) -> Run:
+    """A finished run from its folder; raises zoo.errors.DataError where it is none."""
+    from pathlib import Path
+
+    from zoo.runs import load_run as load
+
+    return load(Path(folder), _registry())
+
+
+def _registry() -> Any:
+    import warnings
+
+    from zoo.registry import Registry
+
+    return Registry(warn=lambda line: warnings.warn(line, stacklevel=3))
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("zoo-transfer")
+    raise AttributeError(name)

@@ -1,0 +1,56 @@
+"""Pooling counts what the mask counts, and refuses to guess."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zoo.backbones.pooling import pool
+from zoo.errors import SourceError
+
+
+def run(values, mask=None, *, pooling="mean", layout="channels_first"):
+    return pool(values, mask, pooling=pooling, layout=layout, tap="t")
+
+
+def test_masked_mean_equals_the_mean_over_each_rows_own_tokens():
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((3, 5, 4)).astype(np.float32)
+    lengths = [1, 3, 5]
+    mask = np.arange(5)[None] < np.array(lengths)[:, None]
+    want = np.stack(
+        [v[:n].astype(np.float64).mean(0) for v, n in zip(values, lengths, strict=True)]
+    )
+    np.testing.assert_allclose(run(values, mask), want.astype(np.float32), rtol=1e-6)
+
+
+def test_padding_on_the_left_is_found_by_the_mask():
+    values = np.arange(8, dtype=np.float32).reshape(1, 4, 2)
+    mask = np.array([[False, True, True, False]])
+    assert run(values, mask, pooling="cls").tolist() == [[2.0, 3.0]]
+    assert run(values, mask, pooling="last").tolist() == [[4.0, 5.0]]
+
+
+def test_spatial_maps_are_averaged_in_either_layout():
+    values = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)
+    want = values.mean(axis=(2, 3))
+    np.testing.assert_allclose(run(values), want, rtol=1e-5)
+    last = run(values.transpose(0, 2, 3, 1), layout="channels_last")
+    np.testing.assert_allclose(last, want, rtol=1e-5)
+
+
+def test_one_position_needs_no_pooling():
+    values = np.ones((2, 3, 1, 1), np.float32)
+    assert run(values, pooling="none").shape == (2, 3)
+    assert run(np.ones((2, 3)), pooling="none").dtype == np.float32
+
+
+def test_several_positions_without_pooling_are_refused_with_a_hint():
+    with pytest.raises(SourceError, match="5 positions") as caught:
+        run(np.ones((2, 5, 3)), pooling="none")
+    assert "mean" in caught.value.hint
+
+
+def test_a_mask_that_does_not_fit_is_refused():
+    with pytest.raises(SourceError, match="mask"):
+        run(np.ones((2, 5, 3)), np.ones((2, 4), bool))

@@ -1,0 +1,70 @@
+"""From a tap's output to one row a sample: over positions that count, in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zoo.errors import SourceError
+
+NUMERICS = 1  # raised whenever the same output would give other rows
+POOLINGS = ("none", "mean", "cls", "last")
+
+
+def pool(
+    values: np.ndarray, mask: np.ndarray | None, *, pooling: str, layout: str, tap: str
+) -> np.ndarray:
+    """(b, d) float32 rows of a tap's output.
+
+    Args:
+        values: (b, d), (b, t, d), or with spatial axes (b, c, h, w) or (b, h, w, c).
+        mask: (b, t), true where a position counts; None where all do.
+        pooling: ``mean`` over positions, ``cls`` the first, ``last`` the last that counts, or
+            ``none``, for outputs that have one position.
+        layout: where the channels of 4-d outputs are: ``channels_first`` or ``channels_last``.
+        tap: the output's name, for messages.
+
+    Raises:
+        SourceError: the output has several positions and pooling is ``none``, or no such axes.
+    """
+    if values.ndim < 2:
+        raise SourceError(f"tap '{tap}' has shape {values.shape}: not one row a sample")
+    if values.ndim > 3 and layout == "channels_first":
+        values = np.moveaxis(values, 1, -1)
+    batch, channels = values.shape[0], values.shape[-1]
+    rows = values.reshape(batch, -1, channels)
+    if rows.shape[1] == 1:
+        return np.ascontiguousarray(rows[:, 0], dtype=np.float32)
+    if pooling == "none":
+        raise SourceError(
+            f"tap '{tap}' has shape {values.shape}: {rows.shape[1]} positions a sample",
+            hint="name a pooling: '#tap/mean', '#tap/cls' or '#tap/last'",
+        )
+    if mask is not None and mask.shape != rows.shape[:2]:
+        raise SourceError(f"tap '{tap}': mask {mask.shape} does not fit output {rows.shape}")
+    return np.asarray(_POOL[pooling](rows, mask), dtype=np.float32)
+
+
+def _mean(rows: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    if mask is None:
+        return rows.mean(axis=1, dtype=np.float64)
+    weight = mask.astype(np.float64)
+    total = np.einsum("btd,bt->bd", rows.astype(np.float64), weight)
+    return np.asarray(total / np.maximum(weight.sum(axis=1, keepdims=True), 1.0))
+
+
+def _first(rows: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    start = np.zeros(len(rows), np.int64) if mask is None else mask.argmax(axis=1)
+    return np.asarray(rows[np.arange(len(rows)), start])
+
+
+def _last(rows: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    length = rows.shape[1]
+    end = (
+        np.full(len(rows), length - 1)
+        if mask is None
+        else length - 1 - mask[:, ::-1].argmax(axis=1)
+    )
+    return np.asarray(rows[np.arange(len(rows)), end])
+
+
+_POOL = {"mean": _mean, "cls": _first, "last": _last}

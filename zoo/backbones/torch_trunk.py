@@ -1,0 +1,179 @@
+"""Runs a torch module as a frozen backbone: evaluation mode, no gradients, taps by name."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import SourceError, UsageError
+from zoo.plugin import Backbone, Contract, Features, LoadOptions
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from zoo.preprocess import ImageSpec, TextSpec
+
+
+class TorchTrunk(Backbone):
+    """A torch module with one tap; subclasses say what a sample and a batch are.
+
+    A tap is a key of the module's output, or the dotted name of a submodule.
+    """
+
+    def __init__(self, module: Any, contract: Contract, options: LoadOptions) -> None:
+        import torch
+
+        self.contract = contract
+        self._device = _device(options.device)
+        self._dtype = getattr(torch, options.compute_dtype)
+        torch.set_num_threads(options.threads)
+        self._module = module.eval().requires_grad_(requires_grad=False).to(self._device)
+        self._layers = dict(module.named_modules())
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the module, buffers not counted."""
+        return sum(p.numel() for p in self._module.parameters())
+
+    def module(self) -> Any:
+        """The torch module itself."""
+        return self._module
+
+    @abstractmethod
+    def inputs(self, batch: Any) -> dict[str, Any]:
+        """Keyword arguments of the module, as tensors on the device."""
+
+    def mask(self, inputs: Mapping[str, Any]) -> Any:
+        """(b, t) mask of the positions that count, or None."""
+        del inputs
+        return None
+
+    def forward(self, batch: Any) -> dict[str, Features]:
+        """The tap's output for one batch; raises SourceError where there is no such tap."""
+        import torch
+
+        inputs = self.inputs(batch)
+        tap = self.contract.tap
+        with torch.inference_mode():
+            caught: dict[str, Any] = {}
+            layer = self._layers.get(tap) if tap else None
+            handle = (
+                layer.register_forward_hook(lambda *call: caught.__setitem__(tap, call[2]))
+                if layer is not None
+                else None
+            )
+            try:
+                output = self._module(**inputs)
+            finally:
+                if handle is not None:
+                    handle.remove()
+        value = caught.get(tap, _lookup(output, tap))
+        value = value[0] if isinstance(value, tuple) else value
+        if not isinstance(value, torch.Tensor):
+            names = [k for k, v in _named(output).items() if isinstance(v, torch.Tensor)]
+            raise SourceError(
+                f"the model has no tap '{tap}'",
+                hint=f"its outputs: {', '.join(names)}; or the dotted name of a layer",
+            )
+        mask = self.mask(inputs)
+        if mask is not None and tuple(mask.shape) != tuple(value.shape[:2]):
+            mask = None  # a pooled or spatial tap has other axes than the tokens
+        return {tap: Features(value.float(), mask)}
+
+
+class ImageTrunk(TorchTrunk):
+    """A torch module on images."""
+
+    def __init__(
+        self, module: Any, contract: Contract, options: LoadOptions, *, spec: ImageSpec, name: str
+    ) -> None:
+        super().__init__(module, contract, options)
+        self._spec = spec
+        self._name = name
+
+    def prepare(self, sample: Any) -> np.ndarray:
+        """(3, h, w) float32 of one RGB image."""
+        return self._spec.apply(sample)
+
+    def collate(self, prepared: list[Any]) -> np.ndarray:
+        """(b, 3, h, w) float32."""
+        import numpy as np
+
+        return np.stack(prepared)
+
+    def inputs(self, batch: Any) -> dict[str, Any]:
+        """The batch as one tensor of the compute dtype."""
+        import torch
+
+        return {self._name: torch.from_numpy(batch).to(self._device, self._dtype)}
+
+
+class TextTrunk(TorchTrunk):
+    """A torch module on token sequences."""
+
+    def __init__(
+        self,
+        module: Any,
+        contract: Contract,
+        options: LoadOptions,
+        *,
+        spec: TextSpec,
+        tokenizer: Any,
+    ) -> None:
+        super().__init__(module, contract, options)
+        self._spec = spec
+        self._tokenizer = tokenizer
+
+    def prepare(self, sample: Any) -> Any:
+        """Token ids of one text, special tokens included, cut to the contract's length."""
+        encoded = self._tokenizer(
+            self._spec.apply(sample), truncation=True, max_length=self._spec.max_length
+        )
+        return dict(encoded)
+
+    def cost(self, prepared: Any) -> int:
+        """Tokens."""
+        return len(prepared["input_ids"])
+
+    def collate(self, prepared: list[Any]) -> Any:
+        """Token ids and masks padded to the longest of the batch, (b, t) each."""
+        return self._tokenizer.pad(prepared, padding=True, return_tensors="pt")
+
+    def inputs(self, batch: Any) -> dict[str, Any]:
+        """The tokenizer's tensors on the device."""
+        return {key: value.to(self._device) for key, value in batch.items()}
+
+    def mask(self, inputs: Mapping[str, Any]) -> Any:
+        """The attention mask: padding does not count."""
+        return inputs.get("attention_mask")
+
+
+def _device(name: str) -> Any:
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available.get(name, False):
+        raise UsageError(f"device '{name}' is not available here", hint="--device auto or cpu")
+    return torch.device(name)
+
+
+def _named(output: Any) -> dict[str, Any]:
+    if isinstance(output, Mapping):
+        return dict(output)
+    return {"output": output}
+
+
+def _lookup(output: Any, tap: str) -> Any:
+    """An output by name; ``hidden_states.3`` style indices reach into tuples."""
+    name, _, index = tap.partition(".")
+    value = _named(output).get(name)
+    if index.isdigit() and isinstance(value, tuple) and int(index) < len(value):
+        return value[int(index)]
+    return None if index else value

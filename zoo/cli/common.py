@@ -1,0 +1,151 @@
+"""What verbs share: options with one name everywhere, the registry, progress and output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from zoo.features import Progress
+    from zoo.registry import Registry
+    from zoo.runs import RunOptions
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _option(*names: str, **settings: Any) -> Callable[[_F], _F]:
+    """A click option that the variable ZOO_<NAME> can set too."""
+    long = next(name for name in names if name.startswith("--")).split("/")[0]
+    variable = "ZOO_" + long[2:].upper().replace("-", "_")
+    return click.option(*names, envvar=variable, **settings)
+
+
+model = _option(
+    "--model", required=True, help="Model source, such as hf:org/name or onnx:./model.onnx."
+)
+data = _option("--data", required=True, help="Folder of class folders, CSV, JSONL or .npz.")
+as_json = _option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+quiet = _option("--quiet", is_flag=True, help="Print results only.")
+debug = _option("--debug", is_flag=True, help="Show the traceback of a failure.")
+head = _option("--head", default="logistic", show_default=True, help="Head to train.")
+out = _option("--out", type=click.Path(path_type=Path), help="Folder of the run.")
+dry_run = _option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+
+_columns = (
+    _option("--input", "input", default="", help="Column or array of the inputs."),
+    _option("--target", default="", help="Column or array of the labels."),
+    _option("--group", default="", help="Column whose groups never straddle a split."),
+    _option("--task", default="auto", show_default=True, help="What is predicted."),
+)
+_compute = (
+    _option("--seed", type=int, default=0, show_default=True, help="Of splits and draws."),
+    _option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
+    _option(
+        "--dtype",
+        default="auto",
+        show_default=True,
+        help="Compute type: auto (float32), float32, bfloat16 or float16.",
+    ),
+    _option("--runtime", default="auto", show_default=True, help="What runs the backbone."),
+    _option("--preprocess", default="", help="TOML file or key=value,... (lists by ';')."),
+    _option("--threads", type=int, default=None, help="Default: all that the process may use."),
+    _option("--batch-size", type=int, default=32, show_default=True, help="Samples a batch."),
+    _option("--limit", type=int, default=0, help="Use at most so many samples; 0 for all."),
+    _option("--offline", is_flag=True, help="Never open a socket."),
+)
+
+
+def _stack(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
+    def apply(function: _F) -> _F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return apply
+
+
+columns = _stack(*_columns)
+compute = _stack(*_compute)
+output = _stack(as_json, quiet, debug)
+
+
+def warn(line: str) -> None:
+    """One line to stderr, its control characters made harmless."""
+    click.echo("".join(c if c.isprintable() else " " for c in line), err=True)
+
+
+def _silent(line: str) -> None:
+    del line
+
+
+def make_registry(*, quiet: bool = False) -> Registry:
+    """The registry of this command; broken plugins are named on stderr."""
+    from zoo.registry import Registry
+
+    return Registry(warn=_silent if quiet else warn)
+
+
+@contextmanager
+def run_options(*, quiet: bool, **chosen: Any) -> Iterator[RunOptions]:
+    """RunOptions from a verb's own parameters, with a progress bar where a person watches."""
+    from zoo.runs import RunOptions
+
+    with progress_bar(quiet=quiet) as progress:
+        say = _silent if quiet else warn
+        yield RunOptions(progress=progress, say=say, **chosen)
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
+    """A rich bar with rate and time left on a terminal; nothing in a pipe."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("features"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        started: list[TaskID] = []
+
+        def update(done: int, total: int) -> None:
+            if not started:
+                started.append(bar.add_task("features", total=total, rate=""))
+            speed = bar.tasks[0].speed
+            bar.update(started[0], completed=done, rate=f"{speed:.1f}/s" if speed else "")
+
+        yield update
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def console() -> Console:
+    """A rich console on stdout: plain in a pipe, wide enough not to fold paths there."""
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty()
+    return Console(width=200 if piped else None, highlight=False, markup=False, soft_wrap=piped)

@@ -1,0 +1,96 @@
+"""``zoo extract``: bring features into the store, and out to a file if one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.cli import common
+
+if TYPE_CHECKING:
+    from zoo.registry import Registry
+    from zoo.runs import RunOptions
+
+
+@click.command("extract")
+@common.model
+@common.data
+@common.columns
+@click.option(
+    "--export",
+    "export_to",
+    type=click.Path(path_type=Path),
+    envvar="ZOO_EXPORT",
+    help="Write features, labels, items and split to FILE.npz or FILE.safetensors.",
+)
+@common.compute
+@common.dry_run
+@common.output
+def command(  # noqa: D103 - click shows the help below
+    model: str,
+    data: str,
+    *,
+    export_to: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+    **chosen: Any,
+) -> None:
+    del debug
+    from zoo.runs import run_extract
+
+    registry = common.make_registry()
+    with common.run_options(quiet=quiet, **chosen) as options:
+        if dry_run:
+            show_plan(registry, model, data, options, as_json=as_json)
+            return
+        result = run_extract(registry, model, data, options=options, export_to=export_to)
+    if as_json:
+        common.print_json(result.summary)
+        return
+    features = result.summary["features"]
+    console = common.console()
+    console.print(
+        f"features  {features['rows']} distinct samples, {features['dim']} features each; "
+        f"{features['forwards']} forward passes ({features['seconds']:.1f} s)"
+    )
+    if export_to is not None:
+        console.print(f"export    {export_to}")
+
+
+command.help = """Bring features into the store, and out to a file if one is named.
+
+An exported .npz holds features float32 (n, d), labels, items and split, one row an item.
+"""
+
+
+def show_plan(
+    registry: Registry, model: str, data: str, options: RunOptions, *, as_json: bool
+) -> None:
+    """``--dry-run``: how many rows the store has and how many would be computed."""
+    from zoo.features import look
+    from zoo.runs import open_data, open_model
+
+    options.check()
+    opened = open_model(registry, model, options.load_options())
+    dataset = open_data(
+        registry, data, None, options.data_options(), limit=options.limit, seed=options.seed
+    )
+    seen = look(dataset, opened, options.extract_options().store_root)
+    plan = {
+        "schema": 1,
+        "rows": len(dataset),
+        "distinct": seen.distinct,
+        "stored": seen.distinct - len(seen.missing),
+        "forwards": len(seen.missing),
+    }
+    if as_json:
+        common.print_json(plan)
+    else:
+        common.console().print(
+            f"{plan['rows']} samples, {plan['distinct']} distinct: {plan['stored']} are stored, "
+            f"{plan['forwards']} would be computed"
+        )

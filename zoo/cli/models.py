@@ -1,0 +1,55 @@
+"""``zoo models``: what a model source is and how its inputs are prepared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from zoo.cli import common
+
+
+@click.command("models")
+@click.argument("source", required=False, default="")
+@click.option("--preprocess", default="", envvar="ZOO_PREPROCESS", help="TOML or key=value,...")
+@click.option("--offline", is_flag=True, envvar="ZOO_OFFLINE", help="Never open a socket.")
+@common.output
+def command(  # noqa: D103 - click shows the help below
+    source: str, *, preprocess: str, offline: bool, as_json: bool, quiet: bool, debug: bool
+) -> None:
+    del debug, quiet
+    registry = common.make_registry()
+    if not source:
+        _providers(registry, as_json=as_json)
+        return
+    from zoo.runs import RunOptions, open_model
+
+    options = RunOptions(preprocess=preprocess, offline=offline)
+    opened = open_model(registry, source, options.load_options())
+    contract = opened.contract.as_dict()
+    if as_json:
+        common.print_json({"schema": 1, "source": str(opened.source), "contract": contract})
+        return
+    console = common.console()
+    console.print(f"source    {opened.source}")
+    for name in ("modality", "tap", "pooling", "revision", "weights", "digest"):
+        console.print(f"{name:<10}{contract[name] or '-'}")
+    for title in ("info", "preprocess", "model"):
+        console.print(title)
+        for key, value in contract[title].items():
+            console.print(f"  {key:<18}{value}")
+
+
+command.help = """Show what SOURCE is and how its inputs are prepared; without SOURCE the providers.
+
+Reads configuration alone: no weights are loaded.
+"""
+
+
+def _providers(registry: Any, *, as_json: bool) -> None:
+    found = {name: item.entry.summary for name, item in registry.providers.items()}
+    if as_json:
+        common.print_json({"schema": 1, "providers": found})
+        return
+    for name, summary in found.items():
+        common.console().print(f"{name + ':':<12}{summary}")

@@ -1,0 +1,41 @@
+"""``zoo plugins``: the plugins found, their state, and what they bring."""
+
+from __future__ import annotations
+
+import click
+
+from zoo.cli import common
+
+
+@click.command("plugins")
+@common.output
+def command(*, as_json: bool, quiet: bool, debug: bool) -> None:
+    """List plugins, whether they work, and what they bring."""
+    del debug, quiet
+    found = common.make_registry(quiet=True).plugins()  # the table below says it all
+    if as_json:
+        common.print_json(
+            {
+                "schema": 1,
+                "plugins": [
+                    {
+                        "name": p.name,
+                        "version": p.version,
+                        "state": p.state,
+                        "reason": p.reason,
+                        "hooks": list(p.hooks),
+                        "entries": list(p.entries),
+                    }
+                    for p in found
+                ],
+            }
+        )
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("plugin", "version", "state", "brings", "reason", box=None, pad_edge=False)
+    for p in found:
+        cells = (p.name, p.version or "", p.state, ", ".join(p.entries), p.reason or "")
+        table.add_row(*(Text(cell) for cell in cells))
+    common.console().print(table)

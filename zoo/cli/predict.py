@@ -1,0 +1,110 @@
+"""``zoo predict``: apply a finished run to new samples."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.cli import common
+from zoo.errors import DataError
+
+if TYPE_CHECKING:
+    from zoo.runs.predict import Predictions
+
+
+@click.command("predict")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("--input", "input", default="", envvar="ZOO_INPUT", help="Column of the inputs.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), envvar="ZOO_OUT", help="Write a CSV file too."
+)
+@click.option("--device", default="auto", show_default=True, envvar="ZOO_DEVICE")
+@click.option("--threads", type=int, default=None, envvar="ZOO_THREADS")
+@click.option("--batch-size", type=int, default=32, show_default=True, envvar="ZOO_BATCH_SIZE")
+@click.option("--offline", is_flag=True, envvar="ZOO_OFFLINE", help="Never open a socket.")
+@common.output
+def command(  # noqa: D103 - click shows the help below
+    run: Path,
+    inputs: tuple[str, ...],
+    *,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+    **chosen: Any,
+) -> None:
+    del debug
+    from zoo.runs import load_run, run_predict
+
+    registry = common.make_registry()
+    loaded = load_run(run, registry)
+    missing = [text for text in inputs if not Path(text).exists()]
+    if missing:
+        raise DataError(
+            f"there is no '{missing[0]}'", hint="inputs are files, folders or tables that exist"
+        )
+    with common.run_options(quiet=quiet, **chosen) as options:
+        predictions = run_predict(registry, loaded, inputs, options=options)
+    if not quiet:
+        for item in predictions.bad:
+            common.warn(f"warning: '{item.name}' could not be read: {item.reason}")
+    if out is not None:
+        _write(predictions, out)
+    if as_json:
+        common.print_json(_object(str(run), predictions))
+    elif out is None or not quiet:
+        _show(predictions)
+
+
+command.help = """Apply RUN to INPUTS: image files, folders, or tables with the column that was
+trained on. Prints a label and its probability for each sample.
+"""
+
+
+def _object(run: str, predictions: Predictions) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "run": run,
+        "names": list(predictions.names),
+        "forwards": predictions.forwards,
+        "predictions": [
+            {
+                "item": p.item,
+                "label": p.label,
+                "probability": p.probability,
+                "probabilities": list(p.probabilities),
+            }
+            for p in predictions
+        ],
+        "bad": [{"item": bad.name, "reason": bad.reason} for bad in predictions.bad],
+    }
+
+
+def _show(predictions: Predictions) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("item", "label", "probability", box=None, pad_edge=False)
+    for p in predictions:
+        table.add_row(Text(p.item), Text(p.label), f"{p.probability:.3f}")
+    common.console().print(table)
+
+
+def _write(predictions: Predictions, path: Path) -> None:
+    from zoo.files import replacing
+    from zoo.runs.folder import safe_cell
+
+    header = ["item", "label", "probability", *(f"p:{name}" for name in predictions.names)]
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([safe_cell(cell) for cell in header])
+        for p in predictions:
+            numbers = [f"{x:.6f}" for x in (p.probability, *p.probabilities)]
+            writer.writerow([safe_cell(p.item), safe_cell(p.label), *numbers])

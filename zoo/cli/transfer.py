@@ -1,0 +1,85 @@
+"""``zoo transfer``: train a head on a pretrained model's features and measure it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.cli import common
+
+if TYPE_CHECKING:
+    from zoo.runs import Run
+
+
+@click.command("transfer")
+@common.model
+@common.data
+@common.columns
+@common.head
+@common.out
+@common.compute
+@common.dry_run
+@common.output
+def command(  # noqa: D103 - click shows the help below
+    model: str, data: str, *, dry_run: bool, as_json: bool, quiet: bool, debug: bool, **chosen: Any
+) -> None:
+    del debug
+    from zoo.runs import run_transfer
+
+    registry = common.make_registry()
+    with common.run_options(quiet=quiet, **chosen) as options:
+        if dry_run:
+            from zoo.cli.extract import show_plan
+
+            show_plan(registry, model, data, options, as_json=as_json)
+            return
+        run = run_transfer(registry, model, data, options=options)
+    if as_json:
+        common.print_json(run.summary)
+    else:
+        show(run)
+
+
+command.help = """Train a head on a pretrained model's features and measure it.
+
+The frozen backbone runs once; its features stay in the store, so that the next run on the same
+samples costs no forward pass. The run's folder holds the head, predictions and metrics.
+"""
+
+
+def show(run: Run) -> None:
+    """The run in a few lines."""
+    console = common.console()
+    for line in lines(run):
+        console.print(line)
+
+
+def lines(run: Run) -> list[str]:
+    """What a person wants to know first."""
+    summary = run.summary
+    data, features = summary["data"], summary["features"]
+    head, evaluation = summary["head"], summary["evaluation"]
+    splits = ", ".join(f"{name} {rows}" for name, rows in data["splits"].items())
+    bad = f", {len(data['bad'])} unreadable" if data["bad"] else ""
+    reused = features["rows"] - features["forwards"]
+    strength = "" if head["strength"] is None else f", strength {head['strength']:.3g}"
+    converged = " (NOT converged)" if head["converged"] is False else ""
+    how = (
+        f"{evaluation['rows']} held-out rows"
+        if evaluation["protocol"] == "holdout"
+        else f"5 x 5-fold cross-validation of {evaluation['rows']} rows"
+    )
+    took = f" ({features['seconds']:.1f} s)"
+    out = [
+        f"model     {summary['model']['source']} ({summary['model']['dim']} features)",
+        f"data      {data['rows']} samples, {data['classes']} classes ({splits}{bad})",
+        f"features  {features['forwards']} forward passes, {reused} rows from the store{took}",
+        f"head      {head['name']}{strength}{converged} ({head['seconds']:.1f} s)",
+    ]
+    primary = evaluation["primary"]
+    for name, metric in evaluation["metrics"].items():
+        label = name.replace("_", " ")
+        value = f"{metric['value']:.3f}   95 % interval {metric['low']:.3f} to {metric['high']:.3f}"
+        out.append(f"{label:<18}{value}" + (f"   on {how}" if name == primary else ""))
+    return [*out, f"run       {summary['run']}"]

@@ -1,0 +1,278 @@
+"""Gets the feature rows of a dataset: what the store has is read, the rest is computed and kept.
+
+Samples are addressed by their content, so that a renamed or repeated file costs nothing. Decoding
+runs in threads beside the forward pass and never more than a window of samples is in memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.backbones.pooling import pool
+from zoo.engine import sample_digest
+from zoo.errors import DataError, SourceError
+from zoo.preprocess.decode import decode
+
+if TYPE_CHECKING:
+    from zoo.engine import FeatureStore
+    from zoo.features.model import Model
+    from zoo.plugin import Dataset, Item
+
+Progress = Callable[[int, int], None]  # samples done, samples to do
+_SORT_WINDOW = 16  # batches whose samples are ordered by cost (length) before they are cut
+
+
+@dataclass(frozen=True)
+class ExtractOptions:
+    """How to run: samples a batch, threads that decode, and who hears of progress."""
+
+    store_root: Path
+    batch_size: int = 32
+    threads: int = 1
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class BadItem:
+    """A sample that could not be read, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is known before any forward pass.
+
+    Attributes:
+        keys: (n, 16) uint8 content digests of the readable items.
+        kept: numbers of the readable items within the dataset, in order.
+        bad: the others.
+        missing: positions in `kept` whose rows are not in the store, each content once.
+        distinct: how many different samples there are.
+    """
+
+    keys: np.ndarray
+    kept: np.ndarray
+    bad: tuple[BadItem, ...]
+    missing: np.ndarray
+    distinct: int
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Feature rows and what they cost.
+
+    Attributes:
+        features: (n, d) float32, one row for each item of `dataset`.
+        keys: (n, 16) uint8 content digests.
+        dataset: the data without its bad items.
+        bad: items that could not be read.
+        forwards: samples that went through the backbone just now.
+        distinct: different samples among the n.
+        seconds: wall time of all of it.
+        parameters: of the backbone, where it tells.
+    """
+
+    features: np.ndarray
+    keys: np.ndarray
+    dataset: Dataset
+    bad: tuple[BadItem, ...]
+    forwards: int
+    distinct: int
+    seconds: float
+    parameters: int | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def look(dataset: Dataset, model: Model, store_root: Path) -> Look:
+    """Digest every item and see which rows the store lacks; loads no weights.
+
+    Raises:
+        DataError: the model takes another kind of data.
+    """
+    wanted = model.contract.modality
+    if dataset.modality != wanted:
+        raise DataError(
+            f"'{model.source}' takes {wanted} samples, the data holds {dataset.modality} samples",
+            hint="choose a model of the same kind as the data",
+        )
+    keys, kept, bad = [], [], []
+    for i, item in enumerate(dataset.items):
+        try:
+            keys.append(sample_digest(item.value))
+            kept.append(i)
+        except OSError as error:
+            bad.append(BadItem(item.name, error.strerror or str(error)))
+    table = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), 16)
+    _, first = np.unique(table.view("V16").ravel(), return_index=True)
+    first = np.sort(first)
+    store = model.open_store(store_root)
+    if store is None:
+        missing = first
+    else:
+        with store:
+            missing = first[~store.contains(table[first], model.column)]
+    return Look(table, np.array(kept, np.int64), tuple(bad), missing, len(first))
+
+
+def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracted:
+    """The rows of every readable item.
+
+    Ctrl-C or an error keeps all rows finished so far; the next call goes on from there.
+
+    Raises:
+        DataError: no item could be read, or the model takes another kind of data.
+        SourceError: the backbone failed or gave values that are not finite.
+        StoreError: the store is damaged, full or not writable.
+    """
+    start = time.perf_counter()
+    seen = look(dataset, model, options.store_root)
+    items = [dataset.items[i] for i in seen.kept]
+    todo = [int(i) for i in seen.missing]
+    unreadable: dict[int, str] = {}
+    first_good = _skip_unreadable(items, todo, dataset.modality, unreadable)
+    forwards = 0
+    if first_good < len(todo):
+        with model.create_store(options.store_root) as store:
+            forwards = _fill(store, items, todo[first_good:], seen.keys, model, options, unreadable)
+    bad_keys = {seen.keys[i].tobytes(): reason for i, reason in unreadable.items()}
+    good, bad = [], list(seen.bad)
+    for i, item in enumerate(items):
+        reason = bad_keys.get(seen.keys[i].tobytes())
+        if reason is None:
+            good.append(i)
+        else:
+            bad.append(BadItem(item.name, reason))
+    if not good:
+        reason = f": {bad[0].reason}" if bad else ""
+        raise DataError(
+            f"none of the {len(dataset)} samples could be read{reason}",
+            hint="check the files' format and permissions",
+        )
+    keys = seen.keys[good]
+    with (
+        model.create_store(options.store_root)
+        if model.loaded
+        else _opened(model, options.store_root) as store
+    ):
+        features = store.rows(keys, model.column)
+        provenance = dict(store.provenance)
+    return Extracted(
+        features=features,
+        keys=keys,
+        dataset=dataset.take(seen.kept[good]),
+        bad=tuple(bad),
+        forwards=forwards,
+        distinct=len(np.unique(keys.view("V16").ravel())),
+        seconds=time.perf_counter() - start,
+        parameters=provenance.get("parameters"),
+        provenance=provenance,
+    )
+
+
+def _opened(model: Model, root: Path) -> FeatureStore:
+    store = model.open_store(root)
+    if store is None:  # all rows were there a moment ago
+        raise SourceError("the feature store vanished while it was read", hint="run again")
+    return store
+
+
+def _skip_unreadable(
+    items: list[Item], todo: list[int], modality: str, unreadable: dict[int, str]
+) -> int:
+    """Position in `todo` of the first sample that decodes: no weights are read for bad files."""
+    for position, i in enumerate(todo):
+        try:
+            decode(items[i], modality)
+        except DataError as error:
+            unreadable[i] = str(error)
+        else:
+            return position
+    return len(todo)
+
+
+def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
+    store: FeatureStore,
+    items: list[Item],
+    todo: list[int],
+    keys: np.ndarray,
+    model: Model,
+    options: ExtractOptions,
+    unreadable: dict[int, str],
+) -> int:
+    """Run the backbone over the missing samples; returns how many went through it."""
+    backbone, contract = model.backbone, model.contract
+    size = min(options.batch_size, backbone.max_batch or options.batch_size)
+    done = forwards = 0
+    _report(options, 0, len(todo))
+    for batch in _batches(items, todo, model, size, options.threads, unreadable):
+        numbers = [i for i, _ in batch]
+        outputs = backbone.forward(backbone.collate([prepared for _, prepared in batch]))
+        values, mask = outputs[contract.tap].numpy()
+        rows = pool(
+            values, mask, pooling=contract.pooling, layout=contract.layout, tap=contract.tap
+        )
+        finite = np.isfinite(rows).all(axis=1)
+        if not finite.all():
+            name = items[numbers[int(np.argmin(finite))]].name
+            raise SourceError(
+                f"the backbone gave values that are not finite for '{name}'",
+                hint="compute in --dtype float32"
+                if model.options.compute_dtype != "float32"
+                else "",
+            )
+        store.append(keys[numbers], {model.column: rows})
+        forwards += len(numbers)
+        done = forwards + len(unreadable)
+        _report(options, min(done, len(todo)), len(todo))
+    _report(options, len(todo), len(todo))
+    return forwards
+
+
+def _batches(  # noqa: PLR0917 - as above
+    items: list[Item],
+    todo: list[int],
+    model: Model,
+    size: int,
+    threads: int,
+    unreadable: dict[int, str],
+) -> Iterator[list[tuple[int, Any]]]:
+    """Prepared samples in batches, decoded ahead by threads, samples of like cost together."""
+    modality = model.contract.modality
+    backbone = model.backbone
+    window = size * (_SORT_WINDOW if modality == "text" else 1)
+
+    def work(i: int) -> tuple[int, Any, str]:
+        try:
+            return i, backbone.prepare(decode(items[i], modality)), ""
+        except DataError as error:
+            return i, None, str(error)
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="zoo-decode") as pool_:
+        ahead = [pool_.submit(work, i) for i in todo[:window]]
+        for start in range(0, len(todo), window):
+            current = ahead
+            ahead = [pool_.submit(work, i) for i in todo[start + window : start + 2 * window]]
+            ready = []
+            for future in current:
+                i, prepared, reason = future.result()
+                if reason:
+                    unreadable[i] = reason
+                else:
+                    ready.append((i, prepared))
+            ready.sort(key=lambda pair: backbone.cost(pair[1]))  # stable: images keep their order
+            for cut in range(0, len(ready), size):
+                yield ready[cut : cut + size]
+
+
+def _report(options: ExtractOptions, done: int, total: int) -> None:
+    if options.progress is not None:
+        options.progress(done, total)

@@ -1,0 +1,162 @@
+"""Images: resize, crop, rescale and normalise as Pillow and the checkpoint's own pipeline do.
+
+Resizing is Pillow's own, on 8-bit channels; the rest is one table of 256 values a channel, so that
+the result equals scaling in float64, rounding to float32, then subtracting and dividing in float32
+(the order of operations of transformers' Pillow backend) to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.errors import SourceError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+NUMERICS = 1  # raised whenever the same image would come out otherwise
+_FILTERS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # Pillow's numbers
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """How an RGB image becomes an array.
+
+    Attributes:
+        size: height and width after the crop, in pixels.
+        resize: shortest edge, or height and width, or None for no resizing.
+        crop: whether the centre of `size` is cut out (missing borders are zeros).
+        filter: Pillow's resampling filter.
+        color: ``rgb`` or ``bgr``.
+        layout: ``nchw`` or ``nhwc``.
+        scale: factor on 0..255; then `mean` is subtracted and `std` divides, in the order of color.
+        dtype: of the array.
+    """
+
+    size: tuple[int, int]
+    resize: int | tuple[int, int] | None
+    crop: bool
+    filter: str = "bilinear"
+    color: str = "rgb"
+    layout: str = "nchw"
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    dtype: str = "float32"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values; what decides the array, and nothing else."""
+        out = asdict(self)
+        for key in ("size", "resize", "mean", "std"):
+            if isinstance(out[key], tuple):
+                out[key] = list(out[key])
+        return {"input": "image", "numerics": NUMERICS, **out}
+
+    @classmethod
+    def from_stated(cls, stated: Mapping[str, Any], where: str) -> ImageSpec:
+        """From preprocess.toml's keys; raises SourceError with what is missing."""
+        missing = [key for key in ("size", "resize", "mean", "std") if key not in stated]
+        if missing:
+            raise SourceError(
+                f"{where}: preprocessing is not stated: {', '.join(missing)}",
+                hint="put a preprocess.toml beside the model or give --preprocess "
+                "'size=224,resize=256,crop=center,mean=0.485;0.456;0.406,std=0.229;0.224;0.225'",
+            )
+        size = _pair(stated["size"])
+        resize: int | tuple[int, int] | None
+        if stated["resize"] == "exact":
+            resize = size
+        elif stated["resize"] == "none":
+            resize = None
+        else:
+            value = stated["resize"]
+            resize = _pair(value) if isinstance(value, list) else int(value)
+        return cls(
+            size=size,
+            resize=resize,
+            crop=stated.get("crop", "center" if resize != size else "none") == "center",
+            filter=stated.get("filter", "bilinear"),
+            color=stated.get("color", "rgb"),
+            layout=stated.get("layout", "nchw"),
+            scale=float(stated.get("scale", 1 / 255)),
+            mean=_triple(stated["mean"], "mean", where),
+            std=_triple(stated["std"], "std", where),
+            dtype=stated.get("dtype", "float32"),
+        )
+
+    def apply(self, image: Image) -> np.ndarray:
+        """One RGB image as (3, h, w) or (h, w, 3) of `dtype`.
+
+        Raises:
+            SourceError: without a crop, the image's own size is not `size`.
+        """
+        target = self._resized(image.width, image.height)
+        if target != image.size:
+            image = image.resize(target, _FILTERS.index(self.filter))
+        pixels = np.asarray(image)
+        if self.crop:
+            pixels = _center_crop(pixels, self.size)
+        if pixels.shape[:2] != self.size:
+            raise SourceError(
+                f"an image of {pixels.shape[1]} by {pixels.shape[0]} pixels came out where the "
+                f"backbone takes {self.size[1]} by {self.size[0]}",
+                hint="state resize = 'exact' or crop = 'center' with --preprocess",
+            )
+        if self.color == "bgr":
+            pixels = pixels[:, :, ::-1]
+        if self.layout == "nchw":
+            pixels = pixels.transpose(2, 0, 1)
+            return np.stack([row[plane] for row, plane in zip(self._table(), pixels, strict=True)])
+        table = self._table()
+        return np.stack([table[c][pixels[:, :, c]] for c in range(3)], axis=-1)
+
+    def _resized(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height after resizing; the longer edge is cut to a whole pixel."""
+        if self.resize is None:
+            return width, height
+        if isinstance(self.resize, tuple):
+            return self.resize[1], self.resize[0]
+        short, long = min(width, height), max(width, height)
+        longer = int(self.resize * long / short)
+        return (self.resize, longer) if width <= height else (longer, self.resize)
+
+    def _table(self) -> np.ndarray:
+        """(3, 256) values by channel and grey level."""
+        if self.dtype == "uint8":
+            return np.tile(np.arange(256, dtype=np.uint8), (3, 1))
+        levels = (np.arange(256, dtype=np.float64) * self.scale).astype(np.float32)
+        mean = np.array(self.mean, np.float32)[:, None]
+        std = np.array(self.std, np.float32)[:, None]
+        return ((levels[None] - mean) / std).astype(self.dtype)
+
+
+def _center_crop(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The centre of (h, w, 3); an image that is too small gets black borders first."""
+    height, width = pixels.shape[:2]
+    top, left = (height - size[0]) // 2, (width - size[1]) // 2
+    if top < 0 or left < 0:
+        grown = (max(size[0], height), max(size[1], width))
+        canvas = np.zeros((*grown, 3), pixels.dtype)
+        down, right = math.ceil((grown[0] - height) / 2), math.ceil((grown[1] - width) / 2)
+        canvas[down : down + height, right : right + width] = pixels
+        pixels, top, left = canvas, max(0, top + down), max(0, left + right)
+    return pixels[top : top + size[0], left : left + size[1]]
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    values = value if isinstance(value, list) else [value]
+    return (int(values[0]), int(values[-1]))
+
+
+def _triple(value: list[float], key: str, where: str) -> tuple[float, ...]:
+    values = value * 3 if len(value) == 1 else value
+    if len(values) != 3 or not all(math.isfinite(x) for x in values):
+        raise SourceError(f"{where}: {key} has {len(value)} values, not 3")
+    if key == "std" and any(x == 0 for x in values):
+        raise SourceError(f"{where}: std holds a zero")
+    return tuple(float(x) for x in values)

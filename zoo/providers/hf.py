@@ -1,0 +1,247 @@
+"""``hf:org/name`` or ``hf:./folder``: image and text encoders in Hugging Face's format."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zoo.backbones.pooling import NUMERICS as POOLING_NUMERICS
+from zoo.errors import SourceError, TrustError
+from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
+from zoo.plugin.contract import canonical_json
+from zoo.preprocess import ImageSpec, TextSpec
+from zoo.preprocess.stated import check_keys
+from zoo.providers import hf_families, taps
+from zoo.providers.hf_files import Snapshot, open_snapshot
+
+if TYPE_CHECKING:
+    from zoo.backbones.torch_trunk import TorchTrunk
+
+# Keys of config.json that decide no feature, or that could make transformers run foreign code.
+_NO_MATTER = frozenset(("_name_or_path", "id2label", "label2id", "transformers_version", "dtype"))
+_UNTRUSTED = frozenset(
+    ("auto_map", "attn_implementation", "_attn_implementation", "custom_pipelines")
+)
+# Heads that AutoModel leaves out, and layers that only their own tap would need.
+_UNUSED_LAYERS = ("pooler.", "classifier.", "cls.", "lm_head.", "mask_token", "head.")
+
+
+@dataclass(frozen=True)
+class _Described:
+    snapshot: Snapshot
+    config: dict[str, Any]
+    spec: ImageSpec | TextSpec
+    contract: Contract
+
+
+class HuggingFaceProvider(Provider):
+    """Models that transformers can build from config.json and safetensors alone."""
+
+    def describe(self, source: Source, options: LoadOptions) -> Contract:
+        """The contract from the model's JSON files; raises SourceError on what is unsupported."""
+        return _describe(source, options).contract
+
+    def load(self, source: Source, options: LoadOptions) -> Backbone:
+        """The trunk with its weights, computed in `options.compute_dtype`."""
+        described = _describe(source, options)
+        module = _load_module(described, options)
+        return _trunk(module, described, options)
+
+
+def _describe(source: Source, options: LoadOptions) -> _Described:
+    snapshot = open_snapshot(source, offline=options.offline)
+    config = snapshot.read("config.json")
+    if config is None:
+        raise SourceError(
+            f"'{source.reference}' has no config.json: it is not a Hugging Face model",
+            hint="for an ONNX file write onnx:./file.onnx",
+        )
+    model_type = str(config.get("model_type", ""))
+    processor = snapshot.read("preprocessor_config.json")
+    is_image = processor is not None and (
+        "image_mean" in processor or "image_processor_type" in processor
+    )
+    if processor is not None and not is_image and options.preprocess.get("input") != "image":
+        raise SourceError(f"'{source.reference}': audio models are not supported yet")
+    spec: ImageSpec | TextSpec
+    if is_image or options.preprocess.get("input") == "image":
+        spec, tap, pooling = _image(source, processor or {}, model_type, options)
+    else:
+        spec, tap, pooling = _text(source, snapshot, config, options)
+    contract = Contract(
+        modality="image" if isinstance(spec, ImageSpec) else "text",
+        preprocess=spec.as_dict(),
+        model={
+            "library": "transformers",
+            "config": _config_digest(config),
+            "pooling_numerics": POOLING_NUMERICS,
+        },
+        weights=snapshot.weights_digest(),
+        tap=tap,
+        pooling=pooling,
+        revision=snapshot.revision,
+        info={
+            "architecture": ", ".join(map(str, config.get("architectures") or [])) or model_type,
+            "model_type": model_type,
+            "stored_dtype": config.get("dtype") or config.get("torch_dtype"),
+        },
+    )
+    return _Described(snapshot, config, spec, contract)
+
+
+def _image(
+    source: Source, processor: Mapping[str, Any], model_type: str, options: LoadOptions
+) -> tuple[ImageSpec, str, str]:
+    given = options.preprocess
+    needed = {"size", "resize", "mean", "std"}
+    base = (
+        {"input": "image"}
+        if needed <= set(given)
+        else hf_families.stated_image(processor, source.reference)
+    )
+    stated = check_keys({**base, **given}, str(source))
+    tap, pooling = _tap(source, given, hf_families.tap_of(model_type), model_type)
+    return ImageSpec.from_stated(stated, str(source)), tap, pooling
+
+
+def _text(
+    source: Source, snapshot: Snapshot, config: Mapping[str, Any], options: LoadOptions
+) -> tuple[TextSpec, str, str]:
+    given = check_keys({"input": "text", **options.preprocess}, "--preprocess")
+    sentence = snapshot.read("sentence_bert_config.json") or {}
+    tokenizer = snapshot.read("tokenizer_config.json") or {}
+    model_type = str(config.get("model_type", ""))
+    limits = [
+        sentence.get("max_seq_length"),
+        tokenizer.get("model_max_length"),
+        hf_families.max_positions(config),
+    ]
+    stated = [int(x) for x in limits if isinstance(x, int | float) and 0 < x < 1e6]
+    if "max_length" not in given and not stated:
+        raise SourceError(
+            f"'{source.reference}' does not say how many tokens it takes",
+            hint="--preprocess max_length=512",
+        )
+    spec = TextSpec(
+        tokenizer=snapshot.tokenizer_digest(),
+        max_length=int(given.get("max_length") or min(stated)),
+        lower_case=bool(sentence.get("do_lower_case", False)),
+        prefix=str(given.get("prefix", "")),
+    )
+    default = _sentence_pooling(snapshot) or hf_families.tap_of(model_type)
+    return (spec, *_tap(source, given, default, model_type))
+
+
+def _tap(
+    source: Source, given: Mapping[str, Any], default: tuple[str, str] | None, model_type: str
+) -> tuple[str, str]:
+    try:
+        return taps.choose(source.tap, given, default)
+    except SourceError as error:
+        raise SourceError(
+            f"no default tap is known for models of type '{model_type}'",
+            hint="name it: SOURCE#last_hidden_state/mean, or /cls, /last",
+        ) from error
+
+
+def _sentence_pooling(snapshot: Snapshot) -> tuple[str, str] | None:
+    """Tap and pooling by Sentence Transformers' 1_Pooling/config.json, where there is one."""
+    stated = snapshot.read("1_Pooling/config.json")
+    if stated is None:
+        return None
+    modes = [
+        key.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token")
+        for key, value in stated.items()
+        if key.startswith("pooling_mode_") and value is True
+    ]
+    if isinstance(stated.get("pooling_mode"), str):
+        modes = [stated["pooling_mode"]]
+    pooling = {"mean": "mean", "cls": "cls", "last": "last", "lasttoken": "last"}
+    if len(modes) != 1 or modes[0] not in pooling:
+        raise SourceError(
+            f"pooling {' + '.join(modes) or 'not named'} is not supported",
+            hint="override it: SOURCE#last_hidden_state/mean",
+        )
+    return "last_hidden_state", pooling[modes[0]]
+
+
+def _config_digest(config: Mapping[str, Any]) -> str:
+    decisive = {k: v for k, v in config.items() if k not in _NO_MATTER | _UNTRUSTED}
+    return hashlib.sha256(canonical_json(decisive)).hexdigest()
+
+
+def _load_module(described: _Described, options: LoadOptions) -> Any:
+    import torch
+    import transformers
+    from safetensors import SafetensorError
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    folder = described.snapshot.folder
+    model_type = str(described.config.get("model_type", ""))
+    if model_type not in CONFIG_MAPPING:
+        if "auto_map" in described.config:
+            raise TrustError(
+                f"'{folder}' needs code of its own (auto_map) to be loaded",
+                hint="zoo runs no code from a model's files; take one that transformers has",
+            )
+        raise SourceError(
+            f"transformers {transformers.__version__} has no model type '{model_type}'",
+            hint="a newer transformers may have it",
+        )
+    clean = {k: v for k, v in described.config.items() if k not in _UNTRUSTED}
+    try:
+        config = CONFIG_MAPPING[model_type].from_dict(clean)
+        module, loading = transformers.AutoModel.from_pretrained(
+            folder,
+            config=config,
+            dtype=getattr(torch, options.compute_dtype),
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError, KeyError, TypeError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SourceError(
+            f"the weights of '{folder.name}' cannot be loaded: {first}",
+            hint="the file may be damaged or not fit its config.json; fetch it again",
+        ) from error
+    _check_complete(loading, described.contract.tap, folder.name)
+    return module
+
+
+def _check_complete(loading: Mapping[str, Any], tap: str, name: str) -> None:
+    missing = sorted(map(str, loading.get("missing_keys") or []))
+    if tap != "pooler_output":
+        missing = [key for key in missing if not key.startswith(_UNUSED_LAYERS)]
+    mismatched = sorted(str(key) for key in loading.get("mismatched_keys") or [])
+    wrong = missing or mismatched
+    if wrong:
+        raise SourceError(
+            f"the weights of '{name}' do not fit: {len(wrong)} missing or of another shape, "
+            f"the first is '{wrong[0]}'",
+            hint="features would be partly random; take a complete checkpoint",
+        )
+
+
+def _trunk(module: Any, described: _Described, options: LoadOptions) -> TorchTrunk:
+    from zoo.backbones.torch_trunk import ImageTrunk, TextTrunk
+
+    if isinstance(described.spec, ImageSpec):
+        return ImageTrunk(
+            module, described.contract, options, spec=described.spec, name="pixel_values"
+        )
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            described.snapshot.folder, local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SourceError(f"the tokenizer cannot be loaded: {first}") from error
+    return TextTrunk(module, described.contract, options, spec=described.spec, tokenizer=tokenizer)
