@@ -1,0 +1,180 @@
+"""Small real models and data made on the spot, and a home of its own for every test."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+VOCABULARY = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *"good bad the a film was very not".split(),
+]
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory, monkeypatch):
+    """No test touches the user's store, the network or another test's rows."""
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name in [name for name in os.environ if name.startswith("ZOO_")]:
+        if name not in ("ZOO_HOME", "ZOO_TEST_ASSETS"):
+            monkeypatch.delenv(name)
+
+
+@dataclass
+class Finished:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def zoo(tmp_path):
+    """Runs ``python -m zoo`` in a folder of its own."""
+
+    def run(*arguments, cwd=None, env=None, timeout=300):
+        done = subprocess.run(
+            [sys.executable, "-m", "zoo", *map(str, arguments)],
+            cwd=cwd or tmp_path,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory):
+    """A BERT of 16 features with random weights and a word-level vocabulary, in fp16."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-bert"
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n")
+    BertTokenizer(str(folder / "vocab.txt"), model_max_length=24).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=24,
+    )
+    BertModel(config).half().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_vit(tmp_path_factory):
+    """A ViT of 16 features with random weights, for 32-pixel images, in bf16."""
+    import torch
+    from transformers import ViTConfig, ViTImageProcessorPil, ViTModel
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-vit"
+    torch.manual_seed(0)
+    config = ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=32,
+        patch_size=8,
+    )
+    ViTModel(config).bfloat16().save_pretrained(folder)
+    ViTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """24 images in two class folders: dark and light, with names that sort."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for name, level in (("dark", 60), ("light", 190)):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True)
+        for i in range(12):
+            pixels = np.clip(rng.normal(level, 30, (20 + i, 24, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{i:02}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    """A CSV of 30 short texts in two classes."""
+    words = ["the film was", "a very", "not a"]
+    rows = []
+    for i in range(30):
+        taste, label = ("good", "pos") if i % 2 else ("bad", "neg")
+        rows.append(f"{words[i % 3]} {taste} film {'very ' * (i % 5)}{i},{label}")
+    path = tmp_path / "reviews.csv"
+    path.write_text("text,label\n" + "\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture
+def make_onnx(tmp_path):
+    """Writes a small ONNX model of images: one convolution, ReLU, a pooled and an inner tensor."""
+
+    def make(
+        *, layout="nchw", dtype="float32", batch=None, name="model.onnx", outputs=("embedding",)
+    ) -> Path:
+        import onnx
+        from onnx import TensorProto, helper, numpy_helper
+
+        kind = TensorProto.FLOAT16 if dtype == "float16" else TensorProto.FLOAT
+        rng = np.random.default_rng(0)
+        kernel = rng.standard_normal((4, 3, 3, 3)).astype(dtype)
+        shape = [batch or "n", 3, 8, 8] if layout == "nchw" else [batch or "n", 8, 8, 3]
+        nodes = []
+        first = "input"
+        if layout == "nhwc":
+            nodes.append(helper.make_node("Transpose", ["input"], ["nchw"], perm=[0, 3, 1, 2]))
+            first = "nchw"
+        nodes += [
+            helper.make_node("Conv", [first, "kernel"], ["conv"], pads=[1, 1, 1, 1]),
+            helper.make_node("Relu", ["conv"], ["maps"]),
+            helper.make_node("GlobalAveragePool", ["maps"], ["pooled"]),
+            helper.make_node("Flatten", ["pooled"], ["embedding"]),
+        ]
+        if layout == "nhwc":
+            nodes.append(helper.make_node("Transpose", ["maps"], ["last"], perm=[0, 2, 3, 1]))
+        graph = helper.make_graph(
+            nodes,
+            "tiny",
+            [helper.make_tensor_value_info("input", kind, shape)],
+            [helper.make_tensor_value_info(o, kind, None) for o in outputs],
+            [numpy_helper.from_array(kernel, "kernel")],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        path = tmp_path / name
+        onnx.save(model, path)
+        return path
+
+    return make
