@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zoo.plugin import Entry, hookimpl
+from zoo.plugin.source import is_path
 
 
 @hookimpl
@@ -46,11 +47,12 @@ def zoo_register_heads() -> list[Entry]:
 @hookimpl(trylast=True)
 def zoo_resolve_source(source: str) -> str | None:
     """Expand a bare ``.onnx`` path, folder or ``org/name``."""
-    if source.partition("#")[0].endswith(".onnx"):
-        path = source if source.startswith((".", "/", "~")) else f"./{source}"
-        return f"onnx:{path}"
-    if ":" in source.partition("#")[0]:
+    bare = source.partition("#")[0].partition("?")[0]
+    path = is_path(bare)
+    if ":" in bare and not path:  # another provider's, which is not installed
         return None
-    if source.startswith((".", "/", "~")) or source.partition("#")[0].count("/") == 1:
+    if bare.endswith(".onnx"):
+        return f"onnx:{source}" if path else f"onnx:./{source}"
+    if path or bare.partition("@")[0].count("/") == 1:
         return f"hf:{source}"
     return None

@@ -35,12 +35,14 @@ class PluginError(SourceError):
 
 
 class MissingExtraError(SourceError):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed.
 
-    def __init__(self, module: str, extra: str) -> None:
-        super().__init__(
-            f"'{module}' is not installed", hint=f"pip install 'zoo-transfer[{extra}]'"
-        )
+    It comes with an extra of zoo's, or with `package` where a plugin needs it.
+    """
+
+    def __init__(self, module: str, extra: str, *, package: str = "") -> None:
+        wanted = package or f"zoo-transfer[{extra}]"
+        super().__init__(f"'{module}' is not installed", hint=f"pip install '{wanted}'")
 
 
 class DataError(ZooError):

@@ -1,5 +1,6 @@
 """All that a plugin author needs: what to implement, what to register, what comes in."""
 
+from zoo.errors import DataError, SourceError, UsageError, ZooError
 from zoo.plugin.contract import Contract
 from zoo.plugin.dataset import DataOptions, Dataset, DatasetReader, Item, Target
 from zoo.plugin.entry import API_VERSION, Entry, Section
@@ -13,6 +14,7 @@ __all__ = [
     "ArrayRows",
     "Backbone",
     "Contract",
+    "DataError",
     "DataOptions",
     "Dataset",
     "DatasetReader",
@@ -28,6 +30,9 @@ __all__ = [
     "SearchResult",
     "Section",
     "Source",
+    "SourceError",
     "Target",
+    "UsageError",
+    "ZooError",
     "hookimpl",
 ]

@@ -82,14 +82,18 @@ class Dataset:
 
     def __post_init__(self) -> None:
         n = len(self.items)
-        if len(self.target.values) != n or (self.split is not None and len(self.split) != n):
-            raise DataError(f"data '{self.name}': items, targets and splits differ in length")
+        parts = (self.target.values, self.split, self.groups)
+        if any(part is not None and len(part) != n for part in parts):
+            raise DataError(
+                f"data '{self.name}': items, targets, splits and groups differ in length"
+            )
 
     def __len__(self) -> int:
         return len(self.items)
 
     def take(self, rows: np.ndarray) -> Dataset:
-        """The same data with some rows, in the order given."""
+        """The same data with some rows, in the order given; a mask of n booleans will do too."""
+        rows = np.arange(len(self))[rows]
         return Dataset(
             self.name,
             self.modality,

@@ -16,7 +16,8 @@ class Entry:
         factory: ``module:attribute`` of the class; called without arguments.
         summary: one line for listings.
         requires: modules that must be importable for it to work.
-        extra: the extra of ``zoo-transfer`` (or the pip name) that brings ``requires``.
+        extra: what brings `requires`: for a built-in an extra of ``zoo-transfer``, for a plugin
+            what to give to pip; empty where the first missing module's name is right.
     """
 
     name: str

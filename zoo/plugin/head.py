@@ -144,21 +144,28 @@ class Head(ABC):
         folds: Sequence[Fold],
         strengths: Sequence[float] = (),
     ) -> SearchResult:
-        """Choose `strength` by held-out log loss over the folds; ties go to the stronger."""
+        """Choose `strength` by held-out log loss over the folds; ties go to the stronger.
+
+        A strength at which the fit diverges (its loss is not a number) is never chosen over one
+        at which it does not.
+
+        Raises:
+            UsageError: the target is not of classes; such a head brings its own search.
+        """
         grid = tuple(strengths) or self.strengths(rows, target)
         if not grid:
             return SearchResult()
+        if target.task != "class":
+            raise UsageError(f"head '{self.name}' has no search for task '{target.task}'")
         losses = np.zeros(len(grid))
-        judged = sum(len(held) for _, held in folds)
-        for s, strength in enumerate(grid):
-            self.strength = strength
-            for fit_on, held in folds:
-                self.fit(ArrayRows(rows.gather(fit_on)), target.take(fit_on))
-                losses[s] += log_loss_sum(
-                    self.scores(ArrayRows(rows.gather(held))), target.values[held]
-                )
-        losses /= max(1, judged)
-        self.strength = grid[int(np.argmin(losses))]
+        for fit_on, held in folds:
+            fit_rows, held_rows = ArrayRows(rows.gather(fit_on)), ArrayRows(rows.gather(held))
+            for s, strength in enumerate(grid):
+                self.strength = strength
+                self.fit(fit_rows, target.take(fit_on))
+                losses[s] += log_loss_sum(self.scores(held_rows), target.values[held])
+        losses /= max(1, sum(len(held) for _, held in folds))
+        self.strength = grid[int(np.argmin(np.where(np.isnan(losses), np.inf, losses)))]
         return SearchResult(grid, losses, self.strength)
 
     def report(self) -> FitReport:
@@ -167,7 +174,12 @@ class Head(ABC):
 
 
 def log_loss_sum(scores: np.ndarray, codes: np.ndarray) -> float:
-    """Sum of -log softmax(scores)[i, codes[i]] in float64 for (n, k) scores and n codes."""
-    shifted = scores - scores.max(axis=1, keepdims=True)
+    """Sum of -log softmax(scores)[i, codes[i]] in float64 for (n, k) scores and n codes.
+
+    NaN where scores are NaN or +inf.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # inf - inf: the head diverged, and NaN says so
+        shifted = scores - scores.max(axis=1, keepdims=True)
     log_norm = np.log(np.exp(shifted).sum(axis=1))
     return float((log_norm - shifted[np.arange(len(codes)), codes]).sum())

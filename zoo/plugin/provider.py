@@ -117,5 +117,6 @@ def _host(values: Any) -> np.ndarray:
         return values
     if hasattr(values, "cpu"):  # a torch tensor on any device
         values = values.detach().cpu()
-        return np.asarray(values.float() if values.is_floating_point() else values)
+        half = values.is_floating_point() and values.element_size() < 4  # NumPy has no bfloat16
+        return np.asarray(values.float() if half else values)
     return np.from_dlpack(values)

@@ -32,7 +32,9 @@ class Source:
     @classmethod
     def parse(cls, text: str) -> Source:
         """Parse a full source; raises SourceError where a part is missing or unknown."""
-        rest, _, tap = text.partition("#")
+        rest, mark, tap = text.partition("#")
+        if mark and not tap:
+            raise SourceError(f"source '{text}' ends in '#' without a tap")
         rest, mark, query = rest.partition("?")
         weights = ""
         if mark:
@@ -43,7 +45,7 @@ class Source:
                     hint="the only query is ?weights=FILE",
                 )
         provider, colon, reference = rest.partition(":")
-        if not colon or not reference or not _PROVIDER.match(provider):
+        if not colon or not reference.partition("@")[0] or not _PROVIDER.match(provider):
             raise SourceError(
                 f"source '{text}' is not of the form provider:reference",
                 hint="for example hf:org/name, hf:./folder or onnx:./model.onnx",
@@ -57,8 +59,17 @@ class Source:
 
     @property
     def path(self) -> Path | None:
-        """The reference as a path where it is one, else None."""
-        return Path(self.reference).expanduser() if is_path(self.reference) else None
+        """The reference as a path where it is one, else None.
+
+        Raises:
+            SourceError: it starts with ``~user`` and there is no such user.
+        """
+        if not is_path(self.reference):
+            return None
+        try:
+            return Path(self.reference).expanduser()
+        except RuntimeError as error:
+            raise SourceError(f"source '{self}': {error}") from error
 
     def __str__(self) -> str:
         out = f"{self.provider}:{self.reference}"
