@@ -75,9 +75,10 @@ class _Verbs(click.Group):
 
 
 def _foreign() -> dict[str, Any]:
-    from zoo.plugin_commands import plugin_commands
+    from zoo.entry_points import plugin_commands
+    from zoo.settings import disabled_plugins
 
-    return plugin_commands()
+    return dict(plugin_commands(disabled_plugins()))
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

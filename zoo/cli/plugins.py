@@ -24,7 +24,7 @@ def command(*, as_json: bool, quiet: bool, debug: bool) -> None:
                         "state": p.state,
                         "reason": p.reason,
                         "hooks": list(p.hooks),
-                        "entries": list(p.entries),
+                        "entries": [f"{e.kind} {e.qualified}" for e in p.entries],
                     }
                     for p in found
                 ],
@@ -36,6 +36,7 @@ def command(*, as_json: bool, quiet: bool, debug: bool) -> None:
 
     table = Table("plugin", "version", "state", "brings", "reason", box=None, pad_edge=False)
     for p in found:
-        cells = (p.name, p.version or "", p.state, ", ".join(p.entries), p.reason or "")
+        brings = ", ".join(f"{e.kind} {e.entry.name}" for e in p.entries)
+        cells = (p.name, p.version, p.state, brings, p.reason)
         table.add_row(*(Text(cell) for cell in cells))
     common.console().print(table)
