@@ -17,22 +17,32 @@ print(" ".join(sorted(loaded - set(sys.stdlib_module_names))))
 """
 
 
-def third_party(code):
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE.format(code=code)], capture_output=True, text=True, check=True
-    )
-    return set(done.stdout.splitlines()[-1].split())
+@pytest.fixture
+def third_party(tmp_path):
+    """Names of the packages that some code loads, the standard library's aside."""
+
+    def run(code):
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE.format(code=code)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return set(done.stdout.splitlines()[-1].split())
+
+    return run
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], [], ["--version"], ["nonsense"]])
-def test_help_loads_nothing_but_click(arguments):
+def test_help_loads_nothing_but_click(third_party, arguments):
     code = f"import contextlib, io\nfrom zoo.cli import main\nmain({arguments})"
     quiet = "import io, sys, contextlib\nwith contextlib.redirect_stdout(io.StringIO()):\n"
     code = quiet + "\n".join("    " + line for line in code.splitlines())
     assert third_party(code) <= {"zoo", "click"}
 
 
-def test_the_help_of_a_verb_loads_nothing_heavy():
+def test_the_help_of_a_verb_loads_nothing_heavy(third_party):
     for verb in ("transfer", "extract", "predict", "demo", "models", "runs", "cache", "doctor"):
         code = (
             "import io, contextlib\nfrom zoo.cli import main\n"
@@ -41,9 +51,9 @@ def test_the_help_of_a_verb_loads_nothing_heavy():
         assert third_party(code) <= {"zoo", "click"}, verb
 
 
-def test_importing_zoo_loads_nothing():
+def test_importing_zoo_loads_nothing(third_party):
     assert third_party("import zoo") == {"zoo"}
 
 
-def test_importing_the_engine_loads_numpy_alone():
+def test_importing_the_engine_loads_numpy_alone(third_party):
     assert third_party("import zoo.engine") <= {"zoo", "numpy"}

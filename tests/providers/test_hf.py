@@ -91,7 +91,7 @@ def test_an_unknown_tap_names_the_outputs(tiny_vit):
     assert "last_hidden_state" in caught.value.hint
 
 
-def test_describe_imports_neither_torch_nor_transformers(tiny_bert, tiny_vit):
+def test_describe_imports_neither_torch_nor_transformers(tiny_bert, tiny_vit, tmp_path):
     import subprocess
     import sys
 
@@ -102,7 +102,7 @@ def test_describe_imports_neither_torch_nor_transformers(tiny_bert, tiny_vit):
         "[P().describe(Source.parse('hf:' + f), LoadOptions()) for f in folders];"
         "bad = {'torch', 'transformers'} & set(sys.modules); assert not bad, bad"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
 def test_weights_and_configuration_and_tokenizer_all_enter_the_key(tiny_bert, copy):
