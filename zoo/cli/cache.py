@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from zoo.cli import common
@@ -66,8 +68,8 @@ def info_command(key: str, *, as_json: bool, quiet: bool, debug: bool) -> None:
         "folder": str(store.folder),
         "key": dict(store.key),
         "columns": {
-            name: {"dtype": column.dtype, "dim": column.dim, "rows": column.rows}
-            for name, column in store.columns.items()
+            name: {"dtype": dtype, "dim": dim, "rows": rows}
+            for name, (dtype, dim, rows) in store.columns.items()
         },
         "rows": store.rows,
         "shards": store.shards,
@@ -87,27 +89,37 @@ def info_command(key: str, *, as_json: bool, quiet: bool, debug: bool) -> None:
 def verify_command(*, as_json: bool, quiet: bool, debug: bool) -> None:
     """Read every byte of every shard; changes nothing, exits 5 on damage."""
     del debug
-    from zoo import settings
-    from zoo.engine import verify_stores
-
-    report = verify_stores(settings.store_root())
+    found = _verify_all()
     if as_json:
-        common.print_json(
-            {
-                "schema": 1,
-                "shards": report.shards,
-                "rows": report.rows,
-                "bytes": report.bytes,
-                "damaged": [{"shard": shard, "reason": why} for shard, why in report.damaged],
-            }
-        )
+        common.print_json(found)
     elif not quiet:
-        size = report.bytes / 1e6
-        common.console().print(f"{report.shards} shards, {report.rows} rows, {size:.1f} MB read")
-    if report.damaged:
-        for shard, why in report.damaged:
-            common.warn(f"damaged: {shard}: {why}")
+        size = found["bytes"] / 1e6
+        line = f"{found['shards']} shards, {found['rows']} rows, {size:.1f} MB read"
+        common.console().print(line)
+    if found["damaged"]:
+        for damage in found["damaged"]:
+            common.warn(f"damaged: {damage['file']}: {damage['reason']}")
         raise StoreError(
-            f"{len(report.damaged)} of {report.shards} shards are damaged",
-            hint="delete the shards named above; their rows are computed again when needed",
+            f"{len(found['damaged'])} files of {found['shards']} shards are damaged",
+            hint="delete the files named above; their rows are computed again when needed",
         )
+
+
+def _verify_all() -> dict[str, Any]:
+    """Every store under the home, read to the last byte."""
+    from zoo import settings
+    from zoo.engine import FeatureStore, list_stores
+
+    found: dict[str, Any] = {"schema": 1, "shards": 0, "rows": 0, "bytes": 0, "damaged": []}
+    for store in list_stores(settings.store_root()):
+        damaged = store.damaged
+        if store.key:  # without a readable key there is nothing to open
+            with FeatureStore.at(store.folder) as opened:
+                report = opened.verify(threads=settings.threads())
+            damaged = report.damaged
+            found["shards"] += report.shards
+            found["rows"] += report.rows
+            found["bytes"] += report.bytes
+        for name, why in damaged:
+            found["damaged"].append({"file": str(store.folder / name), "reason": why})
+    return found

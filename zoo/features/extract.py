@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.backbones.pooling import pool
-from zoo.engine import sample_digest
+from zoo.engine import row_keys, sample_digest
 from zoo.errors import DataError, SourceError
 from zoo.preprocess.decode import decode
 
@@ -111,7 +111,7 @@ def look(dataset: Dataset, model: Model, store_root: Path) -> Look:
             kept.append(i)
         except OSError as error:
             bad.append(BadItem(item.name, error.strerror or str(error)))
-    table = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), 16)
+    table = row_keys(keys)
     _, first = np.unique(table.view("V16").ravel(), return_index=True)
     first = np.sort(first)
     store = model.open_store(store_root)

@@ -67,7 +67,7 @@ class Model:
 
     def open_store(self, root: Path) -> FeatureStore | None:
         """The store of this key, or None where nothing has been written."""
-        return FeatureStore.open(root, self.key) if FeatureStore.exists(root, self.key) else None
+        return FeatureStore.find(root, self.key)
 
     def create_store(self, root: Path) -> FeatureStore:
         """The store of this key, with who made it in clear text; needs the backbone."""
