@@ -9,6 +9,8 @@
 
 namespace zoo::bindings {
 
+void register_store(pybind11::module_& module);
+
 // A Context whose poll runs Python's signal handlers at most every 50 ms. Made with the GIL held,
 // polled without it; a handler that raises (Ctrl-C) ends the native work with its exception.
 inline Context python_context(int threads) {

@@ -25,7 +25,7 @@ void register_errors(py::module_& module) {
           PyErr_SetString(PyExc_ValueError, error.what());
           break;
         case ErrorKind::kIo:
-          PyErr_SetString(io.ptr(), error.what());
+          PyErr_SetObject(io.ptr(), py::make_tuple(error.os_code(), error.what()).ptr());
           break;
         case ErrorKind::kCorrupt:
           PyErr_SetString(corrupt.ptr(), error.what());
@@ -76,4 +76,5 @@ PYBIND11_MODULE(_core, module) {
   });
   module.def("row_norms", &row_norms_of, py::arg("x").noconvert(), py::kw_only(),
              py::arg("device") = "cpu", py::arg("threads") = 1);
+  register_store(module);
 }

@@ -16,11 +16,15 @@ enum class ErrorKind {
 
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& what) : std::runtime_error(what), kind_(kind) {}
+  Error(ErrorKind kind, const std::string& what, int os_code = 0)
+      : std::runtime_error(what), kind_(kind), os_code_(os_code) {}
   [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
+  // The system's errno of a kIo error, 0 where there is none.
+  [[nodiscard]] int os_code() const noexcept { return os_code_; }
 
  private:
   ErrorKind kind_;
+  int os_code_;
 };
 
 }  // namespace zoo

@@ -1,0 +1,174 @@
+// The Vfs of POSIX systems: the one place of the core that calls the operating system.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <mutex>
+#include <random>
+#include <system_error>
+#include <utility>
+
+#include "runtime/vfs.hpp"
+#include "zoo/error.hpp"
+
+namespace zoo {
+namespace {
+
+// Linux moves at most 0x7ffff000 bytes a call, macOS refuses more than INT_MAX.
+constexpr std::size_t kMaxTransfer = std::size_t{1} << 30;
+
+[[noreturn]] void fail(const char* act, const std::string& path, int code) {
+  throw Error(ErrorKind::kIo,
+              std::string(act) + " " + path + ": " + std::generic_category().message(code), code);
+}
+
+// Calls again for as long as a signal cuts the call short.
+template <typename Call>
+auto retry(const Call& call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  // Not retried after EINTR: on Linux the descriptor is gone by then, and may be another's.
+  ~Descriptor() { (void)::close(fd_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+class PosixFile final : public File {
+ public:
+  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+  [[nodiscard]] std::uint64_t size() const override {
+    struct stat status = {};
+    if (::fstat(fd_.get(), &status) != 0) fail("stat", path_, errno);
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+  std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const override {
+    std::size_t done = 0;
+    while (done < out.size()) {
+      const std::size_t count = std::min(out.size() - done, kMaxTransfer);
+      const auto got = retry([&] {
+        return ::pread(fd_.get(), out.data() + done, count, static_cast<off_t>(offset + done));
+      });
+      if (got < 0) fail("read", path_, errno);
+      if (got == 0) break;
+      done += static_cast<std::size_t>(got);
+    }
+    return done;
+  }
+
+  void write(std::span<const std::byte> data) override {
+    while (!data.empty()) {
+      const std::size_t count = std::min(data.size(), kMaxTransfer);
+      const auto put = retry([&] { return ::write(fd_.get(), data.data(), count); });
+      if (put < 0) fail("write", path_, errno);
+      data = data.subspan(static_cast<std::size_t>(put));
+    }
+  }
+
+  void sync() override {
+#ifdef F_FULLFSYNC  // fsync on macOS stops at the drive's cache
+    if (::fcntl(fd_.get(), F_FULLFSYNC) == 0) return;
+#endif
+    if (retry([&] { return ::fsync(fd_.get()); }) != 0) fail("fsync", path_, errno);
+  }
+
+ private:
+  Descriptor fd_;
+  std::string path_;
+};
+
+class PosixVfs final : public Vfs {
+ public:
+  std::unique_ptr<File> open_read(const std::string& path) override {
+    return open(path, O_RDONLY, "open");
+  }
+
+  std::unique_ptr<File> create(const std::string& path) override {
+    return open(path, O_WRONLY | O_CREAT | O_EXCL, "create");
+  }
+
+  void rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) fail("rename", from, errno);
+  }
+
+  void remove(const std::string& path) override {
+    if (::unlink(path.c_str()) != 0) fail("remove", path, errno);
+  }
+
+  void sync_folder(const std::string& path) override {
+    open(path, O_RDONLY | O_DIRECTORY, "open")->sync();
+  }
+
+  std::vector<std::string> list(const std::string& path) override {
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), &::closedir);
+    if (!folder) fail("list", path, errno);
+    std::vector<std::string> names;
+    for (;;) {
+      errno = 0;
+      const dirent* entry = ::readdir(folder.get());
+      if (entry == nullptr) {
+        if (errno != 0) fail("list", path, errno);
+        break;
+      }
+      std::string name = entry->d_name;
+      if (name != "." && name != "..") names.push_back(std::move(name));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  std::uint64_t monotonic_ns() override {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                          std::chrono::steady_clock::now().time_since_epoch())
+                                          .count());
+  }
+
+  std::string unique_stem() override {
+    const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    std::random_device random;  // asked anew each time: a generator's state is copied by fork
+    const std::uint64_t high = random();
+    const std::uint64_t bits = (high << 32) | random();
+    char text[64];
+    (void)std::snprintf(text, sizeof text, "%016llx-%08lx-%016llx",
+                        static_cast<unsigned long long>(now),
+                        static_cast<unsigned long>(::getpid()) & 0xfffffffful,
+                        static_cast<unsigned long long>(bits));
+    return text;
+  }
+
+ private:
+  static std::unique_ptr<File> open(const std::string& path, int flags, const char* act) {
+    const int fd = retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0666); });
+    if (fd < 0) fail(act, path, errno);
+    return std::make_unique<PosixFile>(fd, path);
+  }
+};
+
+}  // namespace
+
+bool is_not_found(int os_code) noexcept { return os_code == ENOENT; }
+
+Vfs& system_vfs() {
+  static PosixVfs vfs;
+  return vfs;
+}
+
+}  // namespace zoo

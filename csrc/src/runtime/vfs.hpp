@@ -1,0 +1,61 @@
+// Every call that the store makes to the operating system. Tests inject a Vfs that fails.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace zoo {
+
+// An open file; closing it is the destructor's work. All functions throw Error(kIo) with the path,
+// the system's words and its errno as os_code.
+class File {
+ public:
+  File() = default;
+  virtual ~File() = default;
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  [[nodiscard]] virtual std::uint64_t size() const = 0;
+  // Fills `out` from `offset` on and returns the bytes read: fewer than asked only at the file's
+  // end. Any number of threads may read one file.
+  virtual std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const = 0;
+  // Writes all of `data` at the end of what was written.
+  virtual void write(std::span<const std::byte> data) = 0;
+  // Returns once the file's bytes survive a loss of power.
+  virtual void sync() = 0;
+};
+
+class Vfs {
+ public:
+  Vfs() = default;
+  virtual ~Vfs() = default;
+  Vfs(const Vfs&) = delete;
+  Vfs& operator=(const Vfs&) = delete;
+
+  [[nodiscard]] virtual std::unique_ptr<File> open_read(const std::string& path) = 0;
+  // Makes a new file for writing; one that exists is an error.
+  [[nodiscard]] virtual std::unique_ptr<File> create(const std::string& path) = 0;
+  virtual void rename(const std::string& from, const std::string& to) = 0;
+  virtual void remove(const std::string& path) = 0;
+  // Makes the renames and removals in a folder survive a loss of power.
+  virtual void sync_folder(const std::string& path) = 0;
+  // The names in a folder, without . and .., in byte order.
+  [[nodiscard]] virtual std::vector<std::string> list(const std::string& path) = 0;
+  // A clock that never goes back.
+  [[nodiscard]] virtual std::uint64_t monotonic_ns() = 0;
+  // A name that no other process on any machine makes, and that sorts by the time of its making:
+  // 16 hex digits of nanoseconds since 1970, 8 of the process id, 16 random ones.
+  [[nodiscard]] virtual std::string unique_stem() = 0;
+};
+
+// Whether an errno carried by Error::os_code says that a file does not exist.
+[[nodiscard]] bool is_not_found(int os_code) noexcept;
+
+// The operating system itself; lives as long as the process.
+Vfs& system_vfs();
+
+}  // namespace zoo

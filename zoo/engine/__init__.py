@@ -1,0 +1,15 @@
+"""The native core's Python face: numpy in, numpy out, nothing else imported."""
+
+from zoo.engine.digests import FileDigests, sample_digest
+from zoo.engine.keys import row_keys
+from zoo.engine.store import FeatureStore, StoreInfo, VerifyReport, list_stores
+
+__all__ = [
+    "FeatureStore",
+    "FileDigests",
+    "StoreInfo",
+    "VerifyReport",
+    "list_stores",
+    "row_keys",
+    "sample_digest",
+]
