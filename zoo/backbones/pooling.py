@@ -46,7 +46,7 @@ def pool(
 
 def _mean(rows: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     if mask is None:
-        return rows.mean(axis=1, dtype=np.float64)
+        return np.asarray(rows.mean(axis=1, dtype=np.float64))
     weight = mask.astype(np.float64)
     total = np.einsum("btd,bt->bd", rows.astype(np.float64), weight)
     return np.asarray(total / np.maximum(weight.sum(axis=1, keepdims=True), 1.0))

@@ -119,6 +119,12 @@ class FeatureStore:
         return cls(folder)
 
     @classmethod
+    def find(cls, root: Path, key: Mapping[str, Any]) -> Self | None:
+        """Open the store of `key` under `root`, or None where there is none."""
+        folder = store_folder(root, key)
+        return cls(folder) if _exists(folder) else None
+
+    @classmethod
     def at(cls, folder: Path) -> Self:
         """Open the store in a folder whose key is not known."""
         return cls(folder)
