@@ -1,3 +1,5 @@
+// The store over its shards. One long file, because it is one class under one lock: parts of it
+// would share all of its state. What needs no lock stands in shard, layout and row_index.
 #include "zoo/store.hpp"
 
 #include <algorithm>
