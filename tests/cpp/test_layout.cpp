@@ -26,6 +26,24 @@ void every_part_starts_on_64_bytes() {
   }
 }
 
+bool is_column_name(const std::string& head, std::size_t at) {
+  return at == head.find("\"a\"") + 1 || at == head.find("\"b\"") + 1;
+}
+
+void a_header_with_any_other_byte_is_refused() {
+  const std::vector<ColumnSpec> columns = {{"a", DType::kF32, 5}, {"b", DType::kF16, 3}};
+  const auto layout = plan_layout(7, columns);
+  for (std::size_t at = 8; at < layout.head.size(); ++at) {
+    for (int value = 0; value < 256; ++value) {
+      std::string head = layout.head;
+      if (head[at] == static_cast<char>(value)) continue;
+      head[at] = static_cast<char>(value);
+      if (is_column_name(layout.head, at)) continue;  // another column's shard, but for the seal
+      CHECK_THROWS(read_layout(head, layout.file_bytes, "shard"), ErrorKind::kCorrupt);
+    }
+  }
+}
+
 void bad_columns_are_refused() {
   const auto refused = [](std::vector<ColumnSpec> columns) {
     CHECK_THROWS(plan_layout(1, columns), ErrorKind::kInvalid);
@@ -82,6 +100,7 @@ void hostile_json_is_refused() {
 
 int main() {
   every_part_starts_on_64_bytes();
+  a_header_with_any_other_byte_is_refused();
   bad_columns_are_refused();
   hostile_json_is_refused();
 }

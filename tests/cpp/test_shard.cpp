@@ -65,6 +65,16 @@ void verify_finds_a_flip_of_any_bit() {
   }
 }
 
+void every_cut_is_refused() {
+  const Folder folder;
+  const std::string name = two_columns(folder);
+  const std::string sound = read_file(folder.file(name));
+  for (std::size_t length = 0; length < sound.size(); ++length) {
+    write_file(folder.file(name), sound.substr(0, length));
+    CHECK_THROWS(Shard(zoo::system_vfs(), folder.path(), name), ErrorKind::kCorrupt);
+  }
+}
+
 void a_cut_after_opening_is_an_error_too() {
   const Folder folder;
   const std::string name = two_columns(folder);
@@ -81,5 +91,6 @@ void a_cut_after_opening_is_an_error_too() {
 int main() {
   one_column_is_read_and_all_are_checked();
   verify_finds_a_flip_of_any_bit();
+  every_cut_is_refused();
   a_cut_after_opening_is_an_error_too();
 }

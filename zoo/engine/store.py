@@ -73,7 +73,8 @@ class FeatureStore:
 
     Rows have 16-byte keys (`row_keys`) and stand in named columns; a row may be in some columns
     and not in others. A row is written once and never replaced. What was appended is seen by this
-    object at once, and by others once sealed: every 64 MiB or 30 seconds, on flush and on close.
+    object at once, and by others once sealed: on flush, on close, and by the append that makes a
+    column's unsealed rows 64 MiB, or finds the first of them 30 seconds old.
     Values are float32, float16 or bfloat16; NumPy has no bfloat16, so such rows go in and come out
     as float32, or with ``dtype="bfloat16"`` as their bits in uint16.
 

@@ -75,7 +75,7 @@ struct VerifyReport {
 
 struct StoreOptions {
   // A column's buffered rows become a shard once they reach this many bytes or this age. The age
-  // is looked at when rows are appended.
+  // is looked at when rows are appended. Until close, a column written to keeps so much memory.
   std::uint64_t shard_bytes = std::uint64_t{64} << 20;
   std::uint64_t seal_ns = std::uint64_t{30} * 1'000'000'000;
   Vfs* vfs = nullptr;  // the operating system where null; outlives the store

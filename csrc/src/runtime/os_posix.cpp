@@ -112,7 +112,13 @@ class PosixVfs final : public Vfs {
   }
 
   void sync_folder(const std::string& path) override {
-    open(path, O_RDONLY | O_DIRECTORY, "open")->sync();
+    const auto folder = open(path, O_RDONLY | O_DIRECTORY, "open");
+    try {
+      folder->sync();
+    } catch (const Error& error) {
+      // Some network file systems know no fsync of folders; renames there are durable or never are.
+      if (error.os_code() != EINVAL && error.os_code() != ENOTSUP) throw;
+    }
   }
 
   std::vector<std::string> list(const std::string& path) override {

@@ -1,3 +1,5 @@
+// The store over its shards. One long file, because it is one class under one lock: parts of it
+// would share all of its state. What needs no lock stands in shard, layout and row_index.
 #include "zoo/store.hpp"
 
 #include <algorithm>
@@ -136,6 +138,9 @@ class Store::Impl {
     flush(context);
     const std::unique_lock lock(mutex_);
     closed_ = true;
+    for (auto& [name, column] : columns_) {
+      if (column.buffer.keys.empty()) column.buffer = {};
+    }
   }
 
   void refresh() {
@@ -257,9 +262,7 @@ class Store::Impl {
       const auto row = values.subspan(i * row_bytes, row_bytes);
       // Room first, then the changes, which no longer throw: a failure leaves the three in step.
       column.index.reserve(1);
-      if (buffer.keys.size() == buffer.keys.capacity()) {
-        buffer.keys.reserve(std::max<std::size_t>(16, 2 * buffer.keys.size()));
-      }
+      make_room(buffer, row_bytes);
       buffer.values.insert(buffer.values.end(), row.begin(), row.end());
       buffer.keys.push_back(keys[i]);
       bool added = false;
@@ -269,6 +272,17 @@ class Store::Impl {
     }
     if (is_full(buffer) || is_old(buffer)) seal(context, column);
     return taken;
+  }
+
+  // Doubles, but not past a full shard: the buffer is as large as what it is for.
+  void make_room(Buffer& buffer, std::size_t row_bytes) const {
+    if (buffer.keys.size() == buffer.keys.capacity()) {
+      buffer.keys.reserve(std::max<std::size_t>(16, 2 * buffer.keys.size()));
+    }
+    const std::size_t needed = buffer.values.size() + row_bytes;
+    if (needed <= buffer.values.capacity()) return;
+    const std::size_t full = static_cast<std::size_t>(options_.shard_bytes) + row_bytes;
+    buffer.values.reserve(std::max(needed, std::min(2 * buffer.values.capacity(), full)));
   }
 
   [[nodiscard]] bool is_full(const Buffer& buffer) const {
@@ -290,7 +304,8 @@ class Store::Impl {
     known_.insert(shard->name());
     shards_.push_back(std::move(shard));
     index_rows(column, buffer.keys, static_cast<std::uint32_t>(shards_.size() - 1));
-    buffer = {};
+    buffer.keys.clear();  // keeps its memory: mapping a shard's worth anew costs more than a copy
+    buffer.values.clear();
   }
 
   // The lower shard name wins; rows in the buffer lose against any shard.
