@@ -1,0 +1,1 @@
+"""Labelled data of every kind zoo reads by itself, and how it is split."""
