@@ -2,5 +2,6 @@
 
 from zoo.data.locate import open_dataset, usable
 from zoo.data.memory import from_items
+from zoo.data.splits import SplitPlan, plan_splits
 
-__all__ = ["from_items", "open_dataset", "usable"]
+__all__ = ["SplitPlan", "from_items", "open_dataset", "plan_splits", "usable"]
