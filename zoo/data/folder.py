@@ -78,9 +78,8 @@ def _labelled(root: Path, files: list[_Found]) -> Dataset:
             hint=_EXPECTED,
         )
     if not splits and any(split_of(part) for f in inside for part in f.parts[1:-1]):
-        notes += (
-            f"class folders {listed(sorted({f.parts[0] for f in inside}), 4)} hold train or test",
-        )
+        classes = listed(sorted({f.parts[0] for f in inside}), 4)
+        notes += (f"classes {classes} hold train or test folders: is one of them the data?",)
     inside, ignored = _one_modality(inside)
     split = [splits.get(f.parts[0]) for f in inside]
     order = sorted(range(len(inside)), key=lambda i: (_RANK[split[i]], i))
