@@ -80,5 +80,17 @@ def test_a_subset_without_splits_and_groups_has_none():
     ],
 )
 def test_parts_of_different_length_are_refused(change):
-    with pytest.raises(DataError, match=r"'toy'.*differ in length"):
+    with pytest.raises(DataError, match=r"'toy'.*4 items and 1"):
         data(**change)
+
+
+def test_an_unknown_split_is_refused():
+    with pytest.raises(DataError, match="dev"):
+        data(split=("train", "train", "dev", "test"))
+
+
+def test_datasets_compare_and_hash_by_identity():
+    one = data()
+    assert one != data()
+    assert one in [data(), one]
+    assert len({one, one.items[0], one.target}) == 3

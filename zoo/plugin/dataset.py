@@ -19,7 +19,7 @@ SPLITS = ("train", "val", "test")
 UNLABELLED = -1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Item:
     """One sample before it is read.
 
@@ -32,7 +32,7 @@ class Item:
     value: Path | str | np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no truth value to compare or hash by
 class Target:
     """What is to be predicted.
 
@@ -59,7 +59,7 @@ class Target:
         return Target(self.task, self.values[rows], self.names)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Labelled data, not yet read.
 
@@ -69,7 +69,8 @@ class Dataset:
         items: the n samples, in their own order.
         target: n values.
         split: n given split names (``train``, ``val``, ``test``), or None where none is given.
-        groups: (n,) strings that must never straddle a split, or None.
+        groups: (n,) strings that must never straddle a split, empty for none, or None.
+        notes: what people should know about how the data was read, a line each.
     """
 
     name: str
@@ -82,18 +83,25 @@ class Dataset:
 
     def __post_init__(self) -> None:
         n = len(self.items)
-        parts = (self.target.values, self.split, self.groups)
-        if any(part is not None and len(part) != n for part in parts):
+        for what, values in (
+            ("targets", self.target.values),
+            ("splits", self.split),
+            ("groups", self.groups),
+        ):
+            if values is not None and len(values) != n:
+                raise DataError(f"data '{self.name}': {n} items and {len(values)} {what}")
+        if self.split is not None and (unknown := set(self.split) - set(SPLITS)):
             raise DataError(
-                f"data '{self.name}': items, targets, splits and groups differ in length"
+                f"data '{self.name}': unknown split {min(unknown)!r}",
+                hint=f"splits are {', '.join(SPLITS)}",
             )
 
     def __len__(self) -> int:
         return len(self.items)
 
     def take(self, rows: np.ndarray) -> Dataset:
-        """The same data with some rows, in the order given; a mask of n booleans will do too."""
-        rows = np.arange(len(self))[rows]
+        """The same data with some rows, given as numbers or as a mask, in the order given."""
+        rows = np.arange(len(self))[rows]  # a mask would pick items 0 and 1 below
         return Dataset(
             self.name,
             self.modality,

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import contextlib
+import pickle
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo.data.arrays import ArraysReader
+from zoo.errors import DataError, UsageError
+from zoo.plugin import DataOptions
+
+IMAGES = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)
+LABELS = np.array(["b", "a", "b", ""])
+
+
+def read(path, **options):
+    return ArraysReader().read(str(path), DataOptions(**options))
+
+
+def save(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.mark.parametrize("names", [("x", "y"), ("X", "labels"), ("images", "label")])
+def test_plain_names_are_found(tmp_path, names):
+    data = read(save(tmp_path / "d.npz", **dict(zip(names, (IMAGES, LABELS), strict=True))))
+    assert data.modality == "image"
+    assert [i.name for i in data.items] == ["d.npz:1", "d.npz:2", "d.npz:3", "d.npz:4"]
+    assert np.array_equal(data.items[2].value, IMAGES[2])
+    assert data.target.names == ("a", "b")
+    assert data.target.values.tolist() == [1, 0, 1, -1]
+    assert data.split is None
+
+
+def test_the_layout_of_keras_gives_splits_in_order(tmp_path):
+    colour = np.repeat(IMAGES[..., None], 3, axis=3)
+    y = np.array([[0], [1], [10], [1]])
+    path = save(
+        tmp_path / "d.npz", x_test=colour[:2], y_test=y[:2], x_train=colour, y_train=y,
+        x_val=colour[:1], y_val=y[:1],
+    )  # fmt: skip
+    data = read(path)
+    assert data.split == ("train",) * 4 + ("val",) + ("test",) * 2
+    assert data.target.names == ("0", "1", "10")
+    assert data.items[0].value.shape == (5, 6, 3)
+    assert read(path, input="x", target="y").split == data.split
+
+
+def test_texts_and_other_names_are_read(tmp_path):
+    path = save(tmp_path / "d.npz", q=np.array(["猫", "dog"]), kind=np.array([True, False]))
+    data = read(path, input="q", target="kind")
+    assert data.modality == "text"
+    assert [i.value for i in data.items] == ["猫", "dog"]
+    assert data.target.names == ("false", "true")
+
+
+def test_a_single_channel_is_grey(tmp_path):
+    data = read(save(tmp_path / "d.npz", x=IMAGES[..., None], y=LABELS))
+    assert data.items[0].value.shape == (5, 6)
+
+
+def test_prediction_needs_no_labels(tmp_path):
+    assert read(save(tmp_path / "d.npz", x=IMAGES), labelled=False).target.task == "none"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"x": IMAGES / 255, "y": LABELS}, "float64"),
+        ({"x": IMAGES.astype(np.int64), "y": LABELS}, "int64"),
+        ({"x": IMAGES.transpose(0, 2, 1)[:, None].repeat(3, 1), "y": LABELS}, r"\(4, 3, 6, 5\)"),
+        ({"x": IMAGES[:, 0], "y": LABELS}, r"\(4, 6\)"),
+        ({"x": IMAGES[:, :0], "y": LABELS}, "without pixels"),
+        ({"x": IMAGES, "y": LABELS[:3]}, "4 inputs and 3 labels"),
+        ({"x": IMAGES, "y": np.eye(4)}, "several values"),
+        ({"x": IMAGES, "y": np.array([1j] * 4)}, "complex"),
+        ({"x": IMAGES, "y": np.array([0.5, 1, 2, 3])}, "later version"),
+        ({"x": IMAGES, "y": np.arange(4).astype(object)}, "pickle"),
+        ({"x": IMAGES.astype(object), "y": LABELS}, "pickle"),
+        ({"x": IMAGES}, "without labels"),
+        ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES}, "'test'"),
+        ({"pixels": IMAGES, "y": LABELS}, "'pixels', 'y'"),
+        ({"x": IMAGES[:0], "y": LABELS[:0]}, "no rows"),
+        ({}, "has no array"),
+        ({"x_train": IMAGES, "y_train": LABELS, "x_test": LABELS, "y_test": LABELS}, "mixes"),
+    ],
+)
+def test_unfit_arrays_are_refused(tmp_path, arrays, says):
+    with pytest.raises(DataError) as caught:
+        read(save(tmp_path / "d.npz", **arrays))
+    text = f"{caught.value} {caught.value.hint}"
+    assert re.search(says, text), text
+    assert "\n" not in text
+
+
+class Trap:
+    def __reduce__(self):
+        return (pytest.fail, ("a pickle was read",))
+
+
+def test_no_pickle_is_ever_read(tmp_path):
+    (tmp_path / "d.npz").write_bytes(pickle.dumps(Trap()))
+    (tmp_path / "e.npz").write_bytes(b"")
+    np.save(tmp_path / "f.npy", IMAGES)
+    (tmp_path / "f.npy").rename(tmp_path / "f.npz")
+    for name in ("d.npz", "e.npz", "f.npz"):
+        with pytest.raises(DataError, match=name):
+            read(tmp_path / name)
+
+
+def test_columns_of_groups_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="--group"):
+        read(save(tmp_path / "d.npz", x=IMAGES, y=LABELS), group="g")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_file_is_read_or_refused(tmp_path_factory, data):
+    path = save(tmp_path_factory.mktemp("n") / "d.npz", x=IMAGES, y=LABELS)
+    content = bytearray(path.read_bytes())
+    if data.draw(st.booleans()):
+        content = content[: data.draw(st.integers(0, len(content) - 1))]
+    else:
+        for _ in range(data.draw(st.integers(1, 8))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    with contextlib.suppress(DataError):  # and nothing else
+        read(path)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from zoo.data import from_items, open_dataset, usable
+from zoo.data.folder import FolderReader
+from zoo.data.table import TableReader
+from zoo.data.toy import ToyReader
+from zoo.errors import DataError
+from zoo.plugin import DataOptions
+
+READERS = [("table", TableReader()), ("folder", FolderReader()), ("sklearn", ToyReader())]
+
+
+def test_a_reader_is_called_by_name_or_by_what_it_claims(tmp_path, monkeypatch):
+    (tmp_path / "d.csv").write_text("text,label\na,b\n")
+    (tmp_path / "c:olon").mkdir()
+    (tmp_path / "c:olon/train.csv").write_text("text,label\na,b\n")
+    monkeypatch.chdir(tmp_path)
+    for data in ("d.csv", tmp_path / "d.csv", "table:d.csv", "./d.csv", "c:olon"):
+        assert open_dataset(data, iter(READERS), DataOptions()).modality == "text"
+    assert len(open_dataset("sklearn:digits", READERS, DataOptions())) == 1797
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("nothing", "no such file"),
+        ("sklern:digits", "'sklern'"),
+        ("C:\\x", "no such file"),
+        ("x" * 5000, "xxx"),
+        ("", "empty folder"),
+    ],
+)
+def test_data_that_is_not_there_is_named(data, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=says) as caught:
+        open_dataset(data, READERS, DataOptions())
+    assert caught.value.exit_code == 4
+
+
+def test_a_file_that_nobody_claims_is_named(tmp_path):
+    (tmp_path / "a.pdf").write_bytes(b"")
+    with pytest.raises(DataError, match="no reader knows"):
+        open_dataset(tmp_path / "a.pdf", READERS, DataOptions())
+
+
+def test_rare_classes_are_warned_of_by_name():
+    labels = ["many"] * 10 + ["few"] * 3 + ["one"] + [None]
+    warnings = usable(from_items(["t"] * 15, labels))
+    assert warnings == ("class 'few' has 3 samples only", "class 'one' has 1 sample only")
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [(["lonely", None], "one class only, 'lonely'"), ([None, ""], "none of 2"), (None, "none of")],
+)
+def test_fewer_than_two_classes_are_an_error(labels, says):
+    with pytest.raises(DataError, match=says):
+        usable(from_items(["a", "b"], labels))

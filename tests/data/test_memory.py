@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.data.memory import from_items
+from zoo.errors import DataError, UsageError
+
+GREY = np.zeros((3, 4, 5), np.uint8)
+
+
+def test_texts_are_named_by_their_number():
+    data = from_items(["a", "b"], ["x", None], name="notes", groups=[1, None])
+    assert data.modality == "text"
+    assert [(i.name, i.value) for i in data.items] == [("notes:1", "a"), ("notes:2", "b")]
+    assert data.target.values.tolist() == [0, -1]
+    assert data.groups.tolist() == ["1", ""]
+
+
+def test_a_str_that_names_an_existing_picture_is_that_file(tmp_path):
+    path = tmp_path / "猫.png"
+    path.write_bytes(b"")
+    for given in ([str(path)], [path], (p for p in [path])):
+        data = from_items(given)
+        assert data.modality == "image"
+        assert data.items[0].value == path
+        assert data.items[0].name == path.as_posix()
+    assert from_items(["nothing.png"]).modality == "text"
+    assert from_items(["x" * 5000 + ".png", "a\0.png"]).modality == "text"
+
+
+def test_pictures_become_arrays():
+    pictures = [Image.new(mode, (5, 4)) for mode in ("L", "RGB", "RGBA", "P", "1", "CMYK")]
+    data = from_items(pictures, labels=np.arange(6))
+    assert [i.value.shape for i in data.items] == [(4, 5)] + [(4, 5, 3)] * 5
+    assert all(i.value.dtype == np.uint8 for i in data.items)
+    with pytest.raises(DataError, match="more than 8 bits"):
+        from_items([Image.new("I;16", (5, 4))])
+
+
+def test_arrays_are_images_one_by_one_or_stacked():
+    assert len(from_items(GREY)) == 3
+    assert len(from_items(list(GREY))) == 3
+    assert from_items([GREY[0][..., None]]).items[0].value.shape == (4, 5)
+    assert from_items(np.array(["a", "b"])).modality == "text"
+    assert from_items(np.array(["a", "b"], dtype=object)).modality == "text"
+
+
+@pytest.mark.parametrize(
+    ("items", "labels", "says"),
+    [
+        ([], None, "no items"),
+        (["a"], ["x", "y"], "1 items and 2 labels"),
+        (["a", GREY[0]], None, "number 2 is image"),
+        ([1.5], None, "a float is no sample"),
+        ([Path("nothing.png")], None, "no such file"),
+        ([Path("a.txt")], None, "not an image"),
+        ("folder", None, "a list of items"),
+        ([GREY[0] / 2], None, "float64"),
+        (GREY / 2, None, "float64"),
+        ([np.array("text")], None, "array of text"),
+        (["a", "b"], [0.5, 1.5], "later version"),
+        (["a"], [["x"]], "not one value"),
+    ],
+)
+def test_unfit_items_are_refused(items, labels, says):
+    with pytest.raises(DataError, match=says) as caught:
+        from_items(items, labels)
+    assert "\n" not in str(caught.value)
+
+
+def test_given_splits_and_tasks_are_checked():
+    assert from_items(["a"], ["x"], split=["val"]).split == ("val",)
+    with pytest.raises(DataError, match="unknown split 'dev'"):
+        from_items(["a"], ["x"], split=["dev"])
+    with pytest.raises(UsageError):
+        from_items(["a"], ["x"], task="spans")

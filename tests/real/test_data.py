@@ -1,0 +1,112 @@
+"""The data readers on real data: layouts, counts and known traps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo.data import open_dataset, plan_splits, usable
+from zoo.data.arrays import ArraysReader
+from zoo.data.folder import FolderReader
+from zoo.data.table import TableReader
+from zoo.errors import DataError
+from zoo.plugin import DataOptions
+
+pytestmark = pytest.mark.real
+READERS = [("arrays", ArraysReader()), ("table", TableReader()), ("folder", FolderReader())]
+
+
+def read(path: Path, **options):
+    return open_dataset(path, READERS, DataOptions(**options))
+
+
+def digests(data) -> np.ndarray:
+    blobs = (
+        item.value.read_bytes() if isinstance(item.value, Path) else item.value.encode()
+        for item in data.items
+    )
+    joined = b"".join(hashlib.sha256(blob).digest()[:16] for blob in blobs)
+    return np.frombuffer(joined, np.uint8).reshape(-1, 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "splits", "classes"),
+    [
+        ("img-hymenoptera", {"train": 244, "val": 153}, 2),
+        ("img-flowers5", {"train": 500, "test": 250}, 5),
+        ("img-cifar10-jpeg", {"train": 1500, "test": 1000}, 10),
+        ("img-digits-mnist-usps/mnist", {"train": 1000, "test": 500}, 10),
+        ("img-pacs-photo-cartoon/photo", None, 3),
+        ("text-sst2", {"train": 6920, "val": 872, "test": 1821}, 2),
+        ("text-trec6", {"train": 5452, "test": 500}, 6),
+        ("text-sms-spam", {"train": 4000, "test": 1572}, 2),
+        ("text-amazon-books-kitchen/books.csv", None, 2),
+        ("audio-fsdd", None, 10),
+    ],
+)
+def test_layouts_are_understood(asset, name, splits, classes):
+    data = read(asset(name))
+    assert data.modality == {"img": "image", "tex": "text", "aud": "audio"}[name[:3]]
+    assert (dict(Counter(data.split)) if data.split else None) == splits
+    assert len(data.target.names) == classes
+    assert usable(data) == ()
+
+
+def test_items_are_ordered_by_split_and_then_by_path(asset):
+    data = read(asset("img-hymenoptera"))
+    assert data.items[0].name.startswith("train/ants/")
+    assert [i.name for i in data.items] == sorted(i.name for i in data.items)
+    assert len(read(asset("img-hymenoptera"), labelled=False)) == 397
+
+
+def test_fine_labels_are_another_column(asset):
+    assert len(read(asset("text-trec6"), target="fine_label").target.names) >= 47
+
+
+def test_ratings_are_classes_and_scores_are_not(asset):
+    data = read(asset("text-amazon-books-kitchen/books.csv"), target="rating")
+    assert "integers" in data.notes[0]
+    with pytest.raises(DataError, match="later version"):
+        read(asset("text-stsb"), input="sentence1", target="score")
+    with pytest.raises(DataError, match="no column 'text'; it has 'sentence1'"):
+        read(asset("text-stsb"))
+
+
+def test_leaks_across_given_splits_are_counted(asset):
+    data = read(asset("text-sms-spam"))
+    texts = [str(item.value) for item in data.items]
+    train = {t for t, s in zip(texts, data.split, strict=True) if s == "train"}
+    leaked = sum(t in train for t, s in zip(texts, data.split, strict=True) if s == "test")
+    plan = plan_splits(data, digests(data))
+    assert 100 < leaked <= 164  # 164 when case is folded
+    assert f"{leaked} of 1572 test rows are byte-identical to train rows" in plan.notes
+
+
+def test_small_data_is_cross_validated_and_large_data_held_out(asset):
+    photos = read(asset("img-pacs-photo-cartoon/photo"))
+    plan = plan_splits(photos, digests(photos))
+    assert plan.protocol == "cv"
+    sounds = read(asset("audio-fsdd"))
+    plan = plan_splits(sounds, digests(sounds))
+    assert (plan.protocol, len(plan.test)) == ("holdout", 240)
+    assert np.bincount(sounds.target.values[plan.test]).tolist() == [24] * 10
+
+
+def test_speakers_never_straddle(asset):
+    sounds = read(asset("audio-fsdd"))
+    speakers = np.array([i.name.split("_")[1] for i in sounds.items])
+    grouped = type(sounds)("fsdd", "audio", sounds.items, sounds.target, None, speakers)
+    plan = plan_splits(grouped, digests(grouped))
+    assert len(set(speakers[plan.test])) == 1
+    assert not set(speakers[plan.test]) & set(speakers[plan.train])
+
+
+def test_without_a_test_split_val_judges(asset):
+    data = read(asset("img-hymenoptera"))
+    plan = plan_splits(data, digests(data))
+    assert len(plan.judge) == 153
+    assert any("val judges" in note for note in plan.notes)

@@ -1,0 +1,7 @@
+"""Labelled data of every kind zoo reads by itself, and how it is split."""
+
+from zoo.data.locate import open_dataset, usable
+from zoo.data.memory import from_items
+from zoo.data.splits import SplitPlan, plan_splits
+
+__all__ = ["SplitPlan", "from_items", "open_dataset", "plan_splits", "usable"]

@@ -1,0 +1,177 @@
+"""Reads samples and labels from one .npz file; a pickle in it is never opened."""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data.names import existing, listed, no_columns, short_name, shown, text_name
+from zoo.data.targets import check_task, class_target, label_text, unlabelled
+from zoo.errors import DataError
+from zoo.plugin import DataOptions, Dataset, DatasetReader, Item, Target
+from zoo.plugin.dataset import SPLITS
+
+_INPUTS = ("x", "X", "images", "texts")
+_TARGETS = ("y", "labels", "label")
+_BROKEN = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    RuntimeError,
+    NotImplementedError,
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
+)  # what NumPy and zipfile raise on damaged, encrypted, lying or foreign files
+
+
+class ArraysReader(DatasetReader):
+    """Images (uint8) or texts (unicode) with labels, in arrays named like Keras's or plainly.
+
+    ``x`` (or ``X``, ``images``, ``texts``) with ``y`` (or ``labels``, ``label``), or ``x_train``,
+    ``y_train``, ``x_test``, ``y_test`` and perhaps ``x_val``, ``y_val``. ``--input`` and
+    ``--target`` name others, with or without these endings.
+    """
+
+    def claims(self, path: Path) -> bool:
+        """A file called .npz."""
+        return path.suffix.lower() == ".npz" and not path.is_dir()
+
+    def read(self, reference: str, options: DataOptions) -> Dataset:
+        """The rows in file order; items are called ``file.npz:1``, and so on."""
+        check_task(options)
+        no_columns("an .npz file", group=options.group)
+        path = existing(reference)
+        name = text_name(path.name)
+        try:
+            # opened here: np.load leaves its own file open where the archive is damaged
+            with path.open("rb") as raw, warnings.catch_warnings(action="ignore"):
+                file = np.load(raw, allow_pickle=False)
+                if not isinstance(file, np.lib.npyio.NpzFile):
+                    raise DataError(f"{shown(name)} is one array, not an .npz file")
+                with file:
+                    parts = _parts(file, name, options)
+        except _BROKEN as error:
+            raise DataError(
+                f"{shown(name)} cannot be read: {' '.join(str(error).split())}",
+                hint="write it with numpy.savez; pickled (object) arrays are never read",
+            ) from error
+        return _joined(parts, name, short_name(path), options)
+
+
+_Part = tuple[str | None, np.ndarray, "np.ndarray | None"]  # split, inputs, labels
+
+
+def _parts(file: Mapping[str, np.ndarray], name: str, options: DataOptions) -> list[_Part]:
+    there = list(file)
+    inputs = _choose(there, (options.input,) if options.input else _INPUTS)
+    targets = _choose(there, (options.target,) if options.target else _TARGETS)
+    if not inputs:
+        raise DataError(
+            f"{shown(name)} has no array {listed([options.input] if options.input else _INPUTS)}; "
+            f"it has {listed(there)}",
+            hint="name the arrays with --input and --target",
+        )
+    if options.labelled and targets.keys() != inputs.keys():
+        lacking = sorted((s or "") for s in inputs.keys() ^ targets.keys())
+        of = f" for {listed(lacking)}" if any(lacking) else ""
+        raise DataError(
+            f"{shown(name)} has inputs without labels or labels without inputs{of}; "
+            f"it has {listed(there)}",
+            hint="name the arrays with --input and --target",
+        )
+    return [
+        (split, file[inputs[split]], file[targets[split]] if options.labelled else None)
+        for split in inputs
+    ]
+
+
+def _choose(there: list[str], candidates: tuple[str, ...]) -> dict[str | None, str]:
+    """Which array serves which split (None: all), for the first candidate that is there."""
+    for base in candidates:
+        if base in there:
+            return {None: base}
+        splits: dict[str | None, str] = {s: f"{base}_{s}" for s in SPLITS if f"{base}_{s}" in there}
+        if splits:
+            return splits
+    return {}
+
+
+def _joined(parts: list[_Part], file: str, name: str, options: DataOptions) -> Dataset:
+    items: list[Item] = []
+    labels: list[str | None] = []
+    split: list[str] = []
+    modalities = set()
+    for kind, inputs, targets in parts:
+        where = f"{shown(file)}{f' ({kind})' if kind else ''}"
+        modality, samples = samples_of(inputs, where)
+        modalities.add(modality)
+        first = len(items) + 1
+        items += [Item(f"{file}:{first + i}", sample) for i, sample in enumerate(samples)]
+        split += [kind] * len(samples) if kind else []
+        if targets is not None:
+            labels += labels_of(targets, len(samples), where)
+    if not items:
+        raise DataError(f"{shown(file)} holds no rows")
+    if len(modalities) > 1:
+        raise DataError(f"{shown(file)} mixes images and texts")
+    notes: tuple[str, ...] = ()
+    target: Target = unlabelled(len(items))
+    if options.labelled:
+        target, note = class_target(labels, where="the label array", task=options.task)
+        notes = (note,)
+    given = tuple(split) if split and options.labelled else None
+    return Dataset(name, modalities.pop(), tuple(items), target, given, notes=notes)
+
+
+def samples_of(inputs: np.ndarray, where: str) -> tuple[str, Sequence[np.ndarray | str]]:
+    """The modality and the single samples of an array of images or texts.
+
+    Args:
+        inputs: uint8 (n, h, w), (n, h, w, 1) or (n, h, w, 3), or unicode (n,).
+        where: what the array is, for messages.
+
+    Raises:
+        DataError: the array is something else, and what it would have to be.
+    """
+    if inputs.dtype.kind == "U" and inputs.ndim == 1:
+        return "text", [str(text) for text in inputs]
+    shape = f"{inputs.dtype} {inputs.shape}"
+    if inputs.dtype != np.uint8:
+        raise DataError(
+            f"{where}: inputs are {shape}, neither uint8 images nor unicode texts",
+            hint="give images as uint8, 0..255: a float image does not say what its range means",
+        )
+    if inputs.ndim == 4 and inputs.shape[-1] == 1:
+        inputs = inputs[..., 0]
+    if inputs.ndim not in {3, 4} or (inputs.ndim == 4 and inputs.shape[-1] != 3):
+        raise DataError(
+            f"{where}: inputs are {shape}",
+            hint="images are (n, height, width), (n, height, width, 1) or (n, height, width, 3)",
+        )
+    if 0 in inputs.shape[1:]:
+        raise DataError(f"{where}: inputs are {shape}: images without pixels")
+    return "image", list(inputs)
+
+
+def labels_of(targets: np.ndarray, n: int, where: str) -> list[str | None]:
+    """The n labels of an array of shape (n,) or (n, 1) as text."""
+    if targets.ndim == 2 and targets.shape[1] == 1:
+        targets = targets[:, 0]
+    if targets.ndim != 1:
+        raise DataError(
+            f"{where}: labels have shape {targets.shape}",
+            hint="one label a row; targets of several values come in a later version",
+        )
+    if len(targets) != n:
+        raise DataError(f"{where}: {n} inputs and {len(targets)} labels")
+    if targets.dtype.kind not in "biufUS":
+        raise DataError(f"{where}: labels are {targets.dtype}, not numbers or text")
+    return [label_text(value, where=where) for value in targets]

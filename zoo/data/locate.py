@@ -1,0 +1,81 @@
+"""Finds the reader for what the user calls the data, and says whether it can be learned from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoo.data.names import existing, listed, shown
+from zoo.errors import DataError
+
+if TYPE_CHECKING:
+    from zoo.plugin import DataOptions, Dataset, DatasetReader
+
+RARE = 10  # below this a class's recall moves by more than 10 points with one sample
+
+
+def open_dataset(
+    data: str | Path, readers: Iterable[tuple[str, DatasetReader]], options: DataOptions
+) -> Dataset:
+    """Read data given as ``reader:reference`` or as a path.
+
+    Args:
+        data: a path, or a registered reader's name, a colon and what that reader understands; a
+            path that looks so is written with ``./`` before it.
+        readers: (name, reader) in the order in which they are asked for a path.
+        options: what the user says about columns and task.
+
+    Raises:
+        DataError: nothing is there, nobody reads it, or the reader refuses it.
+    """
+    known = list(readers)
+    if isinstance(data, str):
+        prefix, colon, reference = data.partition(":")
+        for name, reader in known:
+            if colon and name == prefix:
+                return reader.read(reference, options)
+        there = os.path.exists(data)  # noqa: PTH110 - Path.exists raises on overlong names
+        if colon and prefix.isidentifier() and len(prefix) > 1 and not there:
+            raise DataError(
+                f"data {shown(data)}: no reader is called {shown(prefix)}, no path is so named",
+                hint=f"readers: {listed(name for name, _ in known)}",
+            )
+    path = existing(data)
+    for _, reader in known:
+        if reader.claims(path):
+            return reader.read(str(path), options)
+    raise DataError(
+        f"data {shown(str(data))}: no reader knows this kind of file",
+        hint="a folder of class folders, .csv, .tsv, .jsonl and .npz are read; "
+        f"readers: {listed(name for name, _ in known)}",
+    )
+
+
+def usable(dataset: Dataset) -> tuple[str, ...]:
+    """Warnings about classes with few samples, by name.
+
+    Raises:
+        DataError: there are fewer than two classes to tell apart.
+    """
+    codes, counts = np.unique(dataset.target.values[dataset.target.values >= 0], return_counts=True)
+    if len(codes) == 0:
+        raise DataError(
+            f"data {shown(dataset.name)}: none of {len(dataset)} samples has a label",
+            hint="labels are class folders, a target column or a label array",
+        )
+    if len(codes) == 1:
+        raise DataError(
+            f"data {shown(dataset.name)} has one class only, "
+            f"{shown(dataset.target.names[codes[0]])}",
+            hint="there must be at least two classes to tell apart",
+        )
+    return tuple(
+        f"class {shown(dataset.target.names[code])} has {count} "
+        f"{'sample' if count == 1 else 'samples'} only"
+        for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
+        if count < RARE
+    )
