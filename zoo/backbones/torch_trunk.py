@@ -88,7 +88,12 @@ class ImageTrunk(TorchTrunk):
     def __init__(
         self, module: Any, contract: Contract, options: LoadOptions, *, spec: ImageSpec, name: str
     ) -> None:
+        import torch
+
         super().__init__(module, contract, options)
+        # Convolutions on CPU and on tensor cores run about twice as fast on channels-last tensors.
+        self._format = torch.channels_last
+        self._module.to(memory_format=self._format)
         self._spec = spec
         self._name = name
 
@@ -106,7 +111,8 @@ class ImageTrunk(TorchTrunk):
         """The batch as one tensor of the compute dtype."""
         import torch
 
-        return {self._name: torch.from_numpy(batch).to(self._device, self._dtype)}
+        tensor = torch.from_numpy(batch).to(self._device, self._dtype)
+        return {self._name: tensor.contiguous(memory_format=self._format)}
 
 
 class TextTrunk(TorchTrunk):
