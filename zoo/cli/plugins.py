@@ -36,7 +36,11 @@ def command(*, as_json: bool, quiet: bool, debug: bool) -> None:
 
     table = Table("plugin", "version", "state", "brings", "reason", box=None, pad_edge=False)
     for p in found:
-        brings = ", ".join(f"{e.kind} {e.entry.name}" for e in p.entries)
+        kinds = dict.fromkeys(e.kind for e in p.entries)
+        brings = "; ".join(
+            f"{kind} " + ", ".join(e.entry.name for e in p.entries if e.kind == kind)
+            for kind in kinds
+        )
         cells = (p.name, p.version, p.state, brings, p.reason)
         table.add_row(*(Text(cell) for cell in cells))
     common.console().print(table)
