@@ -27,4 +27,6 @@ inline Context python_context(int threads) {
   return context;
 }
 
+void register_heads(pybind11::module_& module);
+
 }  // namespace zoo::bindings

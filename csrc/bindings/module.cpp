@@ -6,6 +6,7 @@
 #include "bindings.hpp"
 #include "zoo/build_info.hpp"
 #include "zoo/error.hpp"
+#include "zoo/isa.hpp"
 #include "zoo/row_norms.hpp"
 
 namespace py = pybind11;
@@ -70,6 +71,7 @@ PYBIND11_MODULE(_core, module) {
     py::dict out;
     out["version"] = info.version;
     out["compiler"] = info.compiler;
+    out["isa"] = zoo::isa_name();
     out["cuda_built"] = info.cuda_built;
     out["cuda_devices"] = info.cuda_devices;
     return out;
@@ -77,4 +79,5 @@ PYBIND11_MODULE(_core, module) {
   module.def("row_norms", &row_norms_of, py::arg("x").noconvert(), py::kw_only(),
              py::arg("device") = "cpu", py::arg("threads") = 1);
   register_store(module);
+  register_heads(module);
 }

@@ -2,16 +2,50 @@
 
 from zoo._core import build_info
 from zoo.engine.digests import FileDigests, sample_digest
+from zoo.engine.heads import (
+    LogisticFit,
+    LogisticPath,
+    RidgeFit,
+    class_means,
+    fit_logistic,
+    fit_temperature,
+    knn_search,
+    ridge_path,
+    search_logistic,
+    squared_distances,
+)
 from zoo.engine.keys import row_keys
+from zoo.engine.rotation import (
+    Rotation,
+    principal_axes,
+    require_rows,
+    strength_grid,
+    total_variance,
+)
 from zoo.engine.store import FeatureStore, StoreInfo, VerifyReport, list_stores
 
 __all__ = [
     "FeatureStore",
     "FileDigests",
+    "LogisticFit",
+    "LogisticPath",
+    "RidgeFit",
+    "Rotation",
     "StoreInfo",
     "VerifyReport",
     "build_info",
+    "class_means",
+    "fit_logistic",
+    "fit_temperature",
+    "knn_search",
     "list_stores",
+    "principal_axes",
+    "require_rows",
+    "ridge_path",
     "row_keys",
     "sample_digest",
+    "search_logistic",
+    "squared_distances",
+    "strength_grid",
+    "total_variance",
 ]

@@ -36,9 +36,9 @@ def row_keys(digests: Iterable[bytes], *, view: int = 0) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, KEY_BYTES)
 
 
-def store_folder(root: Path, key: Mapping[str, Any]) -> Path:
+def store_folder(root: Path | str, key: Mapping[str, Any]) -> Path:
     """The folder of a key: the first 32 hex digits of SHA-256 of its canonical JSON."""
-    return root / hashlib.sha256(_json(dict(key), "key").encode()).hexdigest()[:32]
+    return Path(root) / hashlib.sha256(_json(dict(key), "key").encode()).hexdigest()[:32]
 
 
 def write_key(folder: Path, key: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:

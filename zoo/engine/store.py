@@ -100,7 +100,7 @@ class FeatureStore:
 
     @classmethod
     def create(
-        cls, root: Path, key: Mapping[str, Any], provenance: Mapping[str, Any] | None = None
+        cls, root: Path | str, key: Mapping[str, Any], provenance: Mapping[str, Any] | None = None
     ) -> Self:
         """Open the store of `key` under `root`, made if it is not there yet.
 
@@ -112,7 +112,7 @@ class FeatureStore:
         return cls(folder)
 
     @classmethod
-    def open(cls, root: Path, key: Mapping[str, Any]) -> Self:
+    def open(cls, root: Path | str, key: Mapping[str, Any]) -> Self:
         """Open the store of `key` under `root`; raises StoreError where there is none."""
         folder = store_folder(root, key)
         if not _exists(folder):
@@ -120,7 +120,7 @@ class FeatureStore:
         return cls(folder)
 
     @classmethod
-    def find(cls, root: Path, key: Mapping[str, Any]) -> Self | None:
+    def find(cls, root: Path | str, key: Mapping[str, Any]) -> Self | None:
         """Open the store of `key` under `root`, or None where there is none."""
         folder = store_folder(root, key)
         return cls(folder) if _exists(folder) else None

@@ -44,8 +44,7 @@ std::vector<double> row_norms_cuda(const Context&, MatrixView<float> x) {
       cudaMemcpy2DAsync(rows.get(), x.cols * sizeof(float), x.data, x.stride * sizeof(float),
                         x.cols * sizeof(float), x.rows, cudaMemcpyHostToDevice, stream.get()),
       "cudaMemcpy2DAsync");
-  const std::size_t blocks =
-      std::min(kMaxBlocks, (x.rows + kWarpsPerBlock - 1) / kWarpsPerBlock);
+  const std::size_t blocks = std::min(kMaxBlocks, (x.rows + kWarpsPerBlock - 1) / kWarpsPerBlock);
   row_norms_kernel<<<static_cast<unsigned>(blocks), kWarp * kWarpsPerBlock, 0, stream.get()>>>(
       rows.get(), norms.get(), x.rows, x.cols);
   detail::cuda_check(cudaGetLastError(), "row_norms_kernel");

@@ -1,0 +1,17 @@
+// What every head checks at its edge.
+#pragma once
+
+#include "zoo/context.hpp"
+#include "zoo/logistic.hpp"
+#include "zoo/matrix_view.hpp"
+
+namespace zoo::detail {
+
+// Throws Error(kInvalid) that names the first row with a NaN or an infinity.
+template <typename T>
+void require_finite(const Context& context, MatrixView<T> x);
+
+// Throws Error(kInvalid) on a code outside [0, classes) or a weight that is negative or not finite.
+void require_labels(const Labels& labels, std::size_t rows);
+
+}  // namespace zoo::detail

@@ -1,0 +1,229 @@
+// The one source of the products, compiled per instruction set: define ZOO_VECTOR_BYTES and the
+// register tile, include this once, and name the table. All of it has internal linkage, so that no
+// wide instruction reaches another file through the linker.
+#pragma once
+
+#include <cstddef>
+
+#include "math/kernels.hpp"
+
+namespace zoo::detail {
+namespace {
+
+#if defined(__GNUC__)
+template <typename T>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(ZOO_VECTOR_BYTES)));
+};
+template <typename T>
+using Vector = typename VectorOf<T>::type;
+
+template <typename T>
+inline Vector<T> load(const T* from) {
+  Vector<T> v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+template <typename T>
+inline void store(T* to, const Vector<T>& v) {
+  __builtin_memcpy(to, &v, sizeof v);
+}
+#else
+template <typename T>
+struct Vector {
+  T lane[ZOO_VECTOR_BYTES / sizeof(T)] = {};
+  T& operator[](std::size_t i) { return lane[i]; }
+  T operator[](std::size_t i) const { return lane[i]; }
+};
+template <typename T>
+inline Vector<T> operator+(Vector<T> a, const Vector<T>& b) {
+  for (std::size_t i = 0; i < sizeof a / sizeof(T); ++i) a.lane[i] += b.lane[i];
+  return a;
+}
+template <typename T>
+inline Vector<T> operator*(Vector<T> a, const Vector<T>& b) {
+  for (std::size_t i = 0; i < sizeof a / sizeof(T); ++i) a.lane[i] *= b.lane[i];
+  return a;
+}
+template <typename T>
+inline Vector<T> operator*(Vector<T> a, T b) {
+  for (std::size_t i = 0; i < sizeof a / sizeof(T); ++i) a.lane[i] *= b;
+  return a;
+}
+template <typename T>
+inline Vector<T> load(const T* from) {
+  Vector<T> v;
+  for (std::size_t i = 0; i < sizeof v / sizeof(T); ++i) v.lane[i] = from[i];
+  return v;
+}
+template <typename T>
+inline void store(T* to, const Vector<T>& v) {
+  for (std::size_t i = 0; i < sizeof v / sizeof(T); ++i) to[i] = v.lane[i];
+}
+#endif
+
+template <typename T>
+constexpr std::size_t kLanes = ZOO_VECTOR_BYTES / sizeof(T);
+
+template <typename T>
+inline Vector<T> load_part(const T* from, std::size_t count) {
+  Vector<T> v{};
+  for (std::size_t i = 0; i < count; ++i) v[i] = from[i];
+  return v;
+}
+
+template <typename T>
+inline T lane_sum(const Vector<T>& v) {
+  T part[kLanes<T>];
+  store(part, v);
+  for (std::size_t width = kLanes<T> / 2; width > 0; width /= 2) {
+    for (std::size_t i = 0; i < width; ++i) part[i] += part[i + width];
+  }
+  return part[0];
+}
+
+template <typename T, int kRows, int kCols>
+void dots_tile(const T* const* x, std::size_t d, const T* w, std::size_t ldw, T* out,
+               std::size_t ldo) {
+  Vector<T> sum[kRows][kCols] = {};
+  std::size_t j = 0;
+  for (; j + kLanes<T> <= d; j += kLanes<T>) {
+    Vector<T> wv[kCols];
+    for (int c = 0; c < kCols; ++c) wv[c] = load(w + static_cast<std::size_t>(c) * ldw + j);
+    for (int i = 0; i < kRows; ++i) {
+      const Vector<T> xv = load(x[i] + j);
+      for (int c = 0; c < kCols; ++c) sum[i][c] = sum[i][c] + xv * wv[c];
+    }
+  }
+  if (j < d) {
+    for (int i = 0; i < kRows; ++i) {
+      const Vector<T> xv = load_part(x[i] + j, d - j);
+      for (int c = 0; c < kCols; ++c) {
+        const Vector<T> wv = load_part(w + static_cast<std::size_t>(c) * ldw + j, d - j);
+        sum[i][c] = sum[i][c] + xv * wv;
+      }
+    }
+  }
+  for (int i = 0; i < kRows; ++i) {
+    for (int c = 0; c < kCols; ++c) {
+      out[static_cast<std::size_t>(i) * ldo + static_cast<std::size_t>(c)] = lane_sum<T>(sum[i][c]);
+    }
+  }
+}
+
+template <typename T, int kCols, int kVectors>
+void outer_tile(const T* const* x, std::size_t m, std::size_t j, const T* r, std::size_t ldr, T* g,
+                std::size_t ldg) {
+  Vector<T> sum[kCols][kVectors] = {};
+  for (std::size_t i = 0; i < m; ++i) {
+    Vector<T> xv[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      xv[v] = load(x[i] + j + static_cast<std::size_t>(v) * kLanes<T>);
+    }
+    for (int c = 0; c < kCols; ++c) {
+      const T factor = r[i * ldr + static_cast<std::size_t>(c)];
+      for (int v = 0; v < kVectors; ++v) sum[c][v] = sum[c][v] + xv[v] * factor;
+    }
+  }
+  for (int c = 0; c < kCols; ++c) {
+    for (int v = 0; v < kVectors; ++v) {
+      T* to = g + static_cast<std::size_t>(c) * ldg + j + static_cast<std::size_t>(v) * kLanes<T>;
+      store<T>(to, load(to) + sum[c][v]);
+    }
+  }
+}
+
+template <typename T, int kCols>
+void outer_tail(const T* const* x, std::size_t m, std::size_t j, std::size_t count, const T* r,
+                std::size_t ldr, T* g, std::size_t ldg) {
+  Vector<T> sum[kCols] = {};
+  for (std::size_t i = 0; i < m; ++i) {
+    const Vector<T> xv = load_part(x[i] + j, count);
+    for (int c = 0; c < kCols; ++c) {
+      sum[c] = sum[c] + xv * r[i * ldr + static_cast<std::size_t>(c)];
+    }
+  }
+  for (int c = 0; c < kCols; ++c) {
+    for (std::size_t i = 0; i < count; ++i) {
+      g[static_cast<std::size_t>(c) * ldg + j + i] += sum[c][i];
+    }
+  }
+}
+
+template <typename T, int kCols>
+void dots_columns(const T* const* x, std::size_t m, std::size_t d, const T* w, std::size_t ldw,
+                  T* out, std::size_t ldo) {
+  std::size_t i = 0;
+  for (; i + ZOO_TILE_ROWS <= m; i += ZOO_TILE_ROWS) {
+    dots_tile<T, ZOO_TILE_ROWS, kCols>(x + i, d, w, ldw, out + i * ldo, ldo);
+  }
+  for (; i < m; ++i) dots_tile<T, 1, kCols>(x + i, d, w, ldw, out + i * ldo, ldo);
+}
+
+template <typename T, int kCols>
+void outer_columns(const T* const* x, std::size_t m, std::size_t d, const T* r, std::size_t ldr,
+                   T* g, std::size_t ldg) {
+  constexpr std::size_t kWide = ZOO_TILE_VECTORS * kLanes<T>;
+  std::size_t j = 0;
+  for (; j + kWide <= d; j += kWide) {
+    outer_tile<T, kCols, ZOO_TILE_VECTORS>(x, m, j, r, ldr, g, ldg);
+  }
+  for (; j + kLanes<T> <= d; j += kLanes<T>) outer_tile<T, kCols, 1>(x, m, j, r, ldr, g, ldg);
+  if (j < d) outer_tail<T, kCols>(x, m, j, d - j, r, ldr, g, ldg);
+}
+
+// Calls step(c, std::integral-like width) over k columns in nearly equal blocks of at most
+// ZOO_TILE_COLS: 6 columns are 3 + 3, not 5 + 1.
+template <typename Step>
+inline void column_blocks(std::size_t k, Step step) {
+  if (k == 0) return;
+  const std::size_t blocks = (k + ZOO_TILE_COLS - 1) / ZOO_TILE_COLS;
+  for (std::size_t b = 0; b < blocks; ++b) {
+    const std::size_t begin = b * k / blocks;
+    step(begin, (b + 1) * k / blocks - begin);
+  }
+}
+
+template <typename T>
+void dots(const T* const* x, std::size_t m, std::size_t d, const T* w, std::size_t ldw,
+          std::size_t k, T* out, std::size_t ldo) {
+  column_blocks(k, [&](std::size_t c, std::size_t width) {
+    const T* wc = w + c * ldw;
+    switch (width) {
+      case 1:
+        return dots_columns<T, 1>(x, m, d, wc, ldw, out + c, ldo);
+      case 2:
+        return dots_columns<T, 2>(x, m, d, wc, ldw, out + c, ldo);
+      case 3:
+        return dots_columns<T, 3>(x, m, d, wc, ldw, out + c, ldo);
+      case 4:
+        return dots_columns<T, 4>(x, m, d, wc, ldw, out + c, ldo);
+      default:
+        return dots_columns<T, ZOO_TILE_COLS>(x, m, d, wc, ldw, out + c, ldo);
+    }
+  });
+}
+
+template <typename T>
+void outer(const T* const* x, std::size_t m, std::size_t d, const T* r, std::size_t ldr,
+           std::size_t k, T* g, std::size_t ldg) {
+  column_blocks(k, [&](std::size_t c, std::size_t width) {
+    T* gc = g + c * ldg;
+    switch (width) {
+      case 1:
+        return outer_columns<T, 1>(x, m, d, r + c, ldr, gc, ldg);
+      case 2:
+        return outer_columns<T, 2>(x, m, d, r + c, ldr, gc, ldg);
+      case 3:
+        return outer_columns<T, 3>(x, m, d, r + c, ldr, gc, ldg);
+      case 4:
+        return outer_columns<T, 4>(x, m, d, r + c, ldr, gc, ldg);
+      default:
+        return outer_columns<T, ZOO_TILE_COLS>(x, m, d, r + c, ldr, gc, ldg);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace zoo::detail

@@ -1,0 +1,133 @@
+"""k nearest neighbours by Euclidean distance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from zoo import engine
+from zoo.heads import arrays
+from zoo.plugin.head import Fold, Head, Rows, SearchResult, log_loss_sum
+
+if TYPE_CHECKING:
+    from zoo.plugin.dataset import Target
+
+_NEIGHBOURS = (50, 20, 10, 5, 3, 1)  # more neighbours smooth more: strongest first
+
+
+class KnnHead(Head):
+    """Votes of the nearest training rows; `strength` is the number of neighbours.
+
+    A class of `votes` among `k` neighbours has probability (votes + 1 / classes) / (k + 1): one
+    vote is spread over all classes, so that none is impossible.
+    """
+
+    name = "knn"
+    tasks: ClassVar[frozenset[str]] = frozenset({"class"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = np.empty((0, 0), np.float32)
+        self._codes = np.empty(0, np.int64)
+        self._classes = 0
+
+    def fit(
+        self,
+        rows: Rows,
+        target: Target,
+        *,
+        sample_weight: np.ndarray | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Keep the rows that have weight, all as equals; by default 5 neighbours."""
+        del seed  # nothing here is random
+        codes, k = arrays.class_codes(target, rows, self.name)
+        x = rows.array()
+        if sample_weight is not None:
+            x, codes = x[sample_weight > 0], codes[sample_weight > 0]
+        with arrays.data_errors(self.name):
+            engine.require_rows(x)
+        self._rows, self._codes, self._classes = x, codes, k
+        if self.strength is None:
+            self.strength = 5.0
+
+    def strengths(self, rows: Rows, target: Target) -> tuple[float, ...]:
+        """Those of 50, 20, 10, 5, 3 and 1 neighbours that the rows can give."""
+        del target
+        return tuple(float(k) for k in _NEIGHBOURS if k <= rows.shape[0])
+
+    def search(
+        self,
+        rows: Rows,
+        target: Target,
+        folds: Sequence[Fold],
+        strengths: Sequence[float] = (),
+    ) -> SearchResult:
+        """The most neighbours are found once a fold and serve every smaller number."""
+        codes, k = arrays.class_codes(target, rows, self.name)
+        judged = arrays.require_folds(folds, self.name)
+        grid = tuple(sorted(strengths, reverse=True)) or self.strengths(rows, target)
+        x = rows.array()
+        losses = np.zeros(len(grid))
+        with arrays.data_errors(self.name):
+            for fit_on, held in folds:
+                near, _ = engine.knn_search(x[fit_on], x[held], int(grid[0]), threads=self.threads)
+                labels = codes[fit_on][near]
+                losses += [log_loss_sum(_scores(labels[:, : int(s)], k), codes[held]) for s in grid]
+        losses /= judged
+        self.strength = grid[int(np.argmin(losses))]
+        return SearchResult(grid, losses, self.strength)
+
+    def scores(self, rows: Rows) -> np.ndarray:
+        """(n, k) float64 log probabilities."""
+        arrays.require_width(rows, self._rows.shape[1], self.name)
+        parts = [np.empty((0, self._classes))]
+        with arrays.data_errors(self.name):
+            for block in rows.blocks():
+                near, _ = engine.knn_search(
+                    self._rows, block, int(self.strength or 1), threads=self.threads
+                )
+                parts.append(_scores(self._codes[near], self._classes))
+        return np.concatenate(parts)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The training rows, their codes, the number of classes and of neighbours."""
+        return {
+            "rows": self._rows,
+            "codes": self._codes,
+            "classes": np.array(self._classes, np.int64),
+            "strength": np.array(self.strength or 0.0),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, np.ndarray]) -> KnnHead:
+        """The head that `state` describes."""
+        head = cls()
+        rows = arrays.take(state, "rows", 2, cls.name)
+        narrow = np.asarray(state["rows"]).dtype == np.float32
+        head._rows = rows.astype(np.float32) if narrow else rows
+        head._codes = arrays.take(state, "codes", 1, cls.name).astype(np.int64)
+        head._classes = int(arrays.take_scalar(state, "classes", cls.name))
+        head.strength = arrays.take_scalar(state, "strength", cls.name)
+        arrays.require_fit(
+            cls.name,
+            fits=len(rows) == len(head._codes) >= 1 and head.strength >= 1,
+            what=f"rows {rows.shape}, codes {head._codes.shape}, {head.strength:g} neighbours",
+        )
+        arrays.require_fit(
+            cls.name,
+            fits=bool(head._codes.min() >= 0 and head._codes.max() < head._classes),
+            what=f"codes outside [0, {head._classes})",
+        )
+        return head
+
+
+def _scores(labels: np.ndarray, classes: int) -> np.ndarray:
+    """(m, k) labels of neighbours as (m, classes) log probabilities."""
+    m, k = labels.shape
+    votes = np.zeros((m, classes))
+    np.add.at(votes, (np.arange(m)[:, None], labels), 1.0)
+    scores: np.ndarray = np.log((votes + 1.0 / classes) / (k + 1.0))
+    return scores

@@ -1,0 +1,110 @@
+"""Ridge regression on class indicators: closed form, with exact leave-one-out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from zoo import engine
+from zoo.heads import arrays
+from zoo.plugin.head import ArrayRows, Fold, Head, Rows, SearchResult, log_loss_sum
+
+if TYPE_CHECKING:
+    from zoo.plugin.dataset import Target
+
+
+class RidgeHead(Head):
+    """Least squares on one-hot classes, sharpened by a temperature fitted on left-out scores."""
+
+    name = "ridge"
+    tasks: ClassVar[frozenset[str]] = frozenset({"class"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._weights = np.empty((0, 0))
+        self._intercepts = np.empty(0)
+
+    def fit(
+        self,
+        rows: Rows,
+        target: Target,
+        *,
+        sample_weight: np.ndarray | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Fit at `strength`; without one, at that of least leave-one-out loss."""
+        del seed  # nothing here is random
+        codes, k = arrays.class_codes(target, rows, self.name)
+        grid = (self.strength,) if self.strength is not None else self.strengths(rows, target)
+        with arrays.data_errors(self.name):
+            path = engine.ridge_path(
+                rows.array(),
+                codes,
+                k,
+                strengths=grid,
+                sample_weight=sample_weight,
+                threads=self.threads,
+            )
+        best = min(path, key=lambda fit: fit.loss)  # the first, hence strongest, of equals
+        self.strength = best.strength
+        self._weights = best.weights * best.inverse_temperature
+        self._intercepts = best.intercepts * best.inverse_temperature
+
+    def strengths(self, rows: Rows, target: Target) -> tuple[float, ...]:
+        """Twenty, relative to the rows' total variance."""
+        del target
+        return engine.strength_grid(engine.total_variance(rows.array()))
+
+    def search(
+        self,
+        rows: Rows,
+        target: Target,
+        folds: Sequence[Fold],
+        strengths: Sequence[float] = (),
+    ) -> SearchResult:
+        """One factorisation a fold; without folds, leave-one-out from one factorisation."""
+        codes, k = arrays.class_codes(target, rows, self.name)
+        grid = tuple(sorted(strengths, reverse=True)) or self.strengths(rows, target)
+        x = rows.array()
+        losses = np.zeros(len(grid))
+        with arrays.data_errors(self.name):
+            if folds:
+                judged = arrays.require_folds(folds, self.name)
+                for fit_on, held in folds:
+                    path = engine.ridge_path(
+                        x[fit_on], codes[fit_on], k, strengths=grid, threads=self.threads
+                    )
+                    losses += [_held_loss(fit, x[held], codes[held]) for fit in path]
+                losses /= judged
+            else:
+                path = engine.ridge_path(x, codes, k, strengths=grid, threads=self.threads)
+                losses = np.array([fit.loss for fit in path])
+        self.strength = grid[int(np.argmin(losses))]
+        return SearchResult(grid, losses, self.strength)
+
+    def scores(self, rows: Rows) -> np.ndarray:
+        """(n, k) float64, temperature included."""
+        arrays.require_width(rows, self._weights.shape[1], self.name)
+        return arrays.linear_scores(rows, self._weights, self._intercepts)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Weights (k, d) and intercepts, temperature included, and strength, float64."""
+        return {
+            "weights": self._weights,
+            "intercepts": self._intercepts,
+            "strength": np.array(self.strength or 0.0),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, np.ndarray]) -> RidgeHead:
+        """The head that `state` describes."""
+        head = cls()
+        head._weights, head._intercepts, head.strength = arrays.linear_state(state, cls.name)
+        return head
+
+
+def _held_loss(fit: engine.RidgeFit, x: np.ndarray, codes: np.ndarray) -> float:
+    scores = arrays.linear_scores(ArrayRows(x), fit.weights, fit.intercepts)
+    return log_loss_sum(fit.inverse_temperature * scores, codes)
