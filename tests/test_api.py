@@ -38,7 +38,8 @@ def test_transfer_and_predict_on_arrays_in_memory():
 def test_texts_in_memory_and_paths_do_the_same_as_files(tiny_bert, reviews):
     import csv
 
-    rows = list(csv.DictReader(reviews.open()))
+    with reviews.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     texts, labels = [row["text"] for row in rows], [row["label"] for row in rows]
     one = zoo.transfer(f"hf:{tiny_bert}", texts, labels)
     two = zoo.transfer(f"hf:{tiny_bert}", reviews)

@@ -7,27 +7,31 @@ class ZooError(Exception):
     """Base of every error that zoo raises on purpose.
 
     Attributes:
-        hint: what to do about it, in one line; may be empty.
+        hint: what to do about it, in one line.
         exit_code: what the command line exits with.
+        default_hint: the hint of errors of the class that state none of their own.
     """
 
     exit_code = 1
+    default_hint = "run again with --debug to see where it happened"
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint = hint or self.default_hint
 
 
 class UsageError(ZooError):
     """The command or call itself is wrong: an unknown option value, a missing argument."""
 
     exit_code = 2
+    default_hint = "--help lists the options and their values"
 
 
 class SourceError(ZooError):
     """A model source or plugin is unknown, missing, broken or unsupported."""
 
     exit_code = 3
+    default_hint = "zoo models SOURCE shows what a source is; zoo plugins shows who reads it"
 
 
 class PluginError(SourceError):
@@ -49,12 +53,14 @@ class DataError(ZooError):
     """The data given is missing, unreadable or unfit for the task."""
 
     exit_code = 4
+    default_hint = "mend or leave out what is named, and run again: finished rows are kept"
 
 
 class StoreError(ZooError):
     """The feature store is damaged, full or not writable."""
 
     exit_code = 5
+    default_hint = "set ZOO_HOME to another folder, or see zoo cache verify"
 
 
 class TrustError(ZooError):

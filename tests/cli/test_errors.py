@@ -101,7 +101,7 @@ CASES = {
     "ragged table": (["transfer", *BERT, "--data", "ragged.csv"], DATA, "ragged.csv"),
     "image model on texts": (["transfer", *VIT, *REVIEWS], DATA, "image"),
     "text model on images": (["transfer", *BERT, *PHOTOS], DATA, "text"),
-    "floating-point images": (["transfer", *VIT, "--data", "floats.npz"], DATA, "0..255"),
+    "floating-point images": (["transfer", *VIT, "--data", "floats.npz"], DATA, "float64"),
     "no such run": (["predict", "runs/none", "photos"], DATA, "runs/none"),
     "no such run to show": (["runs", "show", "runs/none"], DATA, "runs/none"),
 }

@@ -121,7 +121,8 @@ def test_predict_reads_tables_and_writes_csv(zoo, reviews, tiny_bert, tmp_path):
     table = tmp_path / "new.csv"
     table.write_text('text\n"=HYPERLINK(1) good film"\nbad film\n')
     assert zoo("predict", "run", table, "--out", "out.csv").code == 0
-    rows = list(csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8")))
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     assert [row["item"] for row in rows] == ["new.csv:1", "new.csv:2"]
     assert {row["label"] for row in rows} <= {"pos", "neg"}
     assert all(abs(float(r["p:neg"]) + float(r["p:pos"]) - 1) < 1e-5 for r in rows)
@@ -251,6 +252,13 @@ def test_demo_runs_offline_and_says_that_its_weights_are_random(zoo):
 def test_a_pipe_gets_no_progress_bar_and_no_colour(zoo, photos, tiny_vit):
     done = zoo("transfer", "--model", f"hf:{tiny_vit}", "--data", photos)
     assert "\x1b" not in done.out + done.err
+    assert "accuracy" in done.out
+
+
+def test_quiet_leaves_out_notes_and_warnings(zoo, photos, tiny_vit):
+    (photos / "dark" / "broken.png").write_bytes(b"no image")
+    done = zoo("transfer", "--model", f"hf:{tiny_vit}", "--data", photos, "--quiet")
+    assert (done.code, done.err) == (0, "")
     assert "accuracy" in done.out
 
 

@@ -25,7 +25,10 @@ def public(thing):
 
 def arguments(function):
     """Argument names by pybind11's own signature line."""
-    signature = re.sub(r"\[[^()]*?\]", "", function.__doc__.splitlines()[0])
+    lines = function.__doc__.splitlines()
+    signature = next((line for line in lines if line.startswith("1. ")), lines[0])
+    while (bare := re.sub(r"\[[^\[\]]*\]", "", signature)) != signature:
+        signature = bare
     return re.findall(r"(\w+): ", signature)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shlex
 import sys
 from typing import Any
@@ -94,6 +95,9 @@ def _zoo() -> None:
 def main(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit code and never lets a user's error be a traceback."""
     arguments = sys.argv[1:] if args is None else args
+    # NumPy's LAPACK threads spin while they wait: beside a backbone's or a neighbour's threads that
+    # has cost ten times the work itself, and their number would change the last bits of results.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = _zoo.main(args=arguments, prog_name="zoo", standalone_mode=False)
     except BrokenPipeError:
