@@ -110,7 +110,8 @@ def test_every_built_in_head_trains_and_predicts(zoo, photos, tiny_vit, head):
     labels = {row["item"]: row["label"] for row in predicted["predictions"]}
     assert len(labels) == 13
     assert predicted["names"] == ["dark", "light"]
-    assert labels["03.png"] == "light"
+    assert labels[str(photos / "light" / "03.png")] == "light"
+    assert str(photos / "dark" / "03.png") in labels
     for row in predicted["predictions"]:
         assert sum(row["probabilities"]) == pytest.approx(1.0)
         assert row["probability"] == max(row["probabilities"])
