@@ -49,7 +49,8 @@ def predicted(zoo, tmp_path, model, data):
     """The run's summary and its predictions by item."""
     out = tmp_path / "run"
     done = zoo("transfer", "--model", model, "--data", data, "--out", out, "--json", timeout=900)
-    rows = list(csv.DictReader((out / "predictions.csv").open(encoding="utf-8")))
+    with (out / "predictions.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     return done.json, {row["item"].lstrip("'"): row["prediction"] for row in rows}
 
 
