@@ -1,0 +1,22 @@
+"""What a user asks for, from a plan to a finished run on disk."""
+
+from zoo.runs.extract import ExtractResult, run_extract
+from zoo.runs.folder import Run, list_runs, load_run
+from zoo.runs.plan import RunOptions
+from zoo.runs.predict import Prediction, run_predict
+from zoo.runs.prepare import open_data, open_model
+from zoo.runs.transfer import run_transfer
+
+__all__ = [
+    "ExtractResult",
+    "Prediction",
+    "Run",
+    "RunOptions",
+    "list_runs",
+    "load_run",
+    "open_data",
+    "open_model",
+    "run_extract",
+    "run_predict",
+    "run_transfer",
+]

@@ -1,0 +1,78 @@
+"""Extraction alone: features into the store, and out to a file if one is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.data import plan_splits
+from zoo.errors import DataError
+from zoo.features import Extracted, extract
+from zoo.features.export import check_format, export
+from zoo.runs.prepare import open_data, open_model
+from zoo.runs.transfer import data_part, features_part, model_part, split_names
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from zoo.registry import Registry
+    from zoo.runs.plan import RunOptions
+
+
+@dataclass(frozen=True)
+class ExtractResult:
+    """Feature rows with their splits, and the JSON object that describes them."""
+
+    extracted: Extracted
+    split: np.ndarray
+    summary: dict[str, Any]
+
+
+def run_extract(
+    registry: Registry,
+    model: str,
+    data: Any,
+    labels: Any = None,
+    *,
+    options: RunOptions,
+    export_to: Path | None = None,
+) -> ExtractResult:
+    """Bring every row of a dataset into the store; write them to `export_to` if given.
+
+    Data without labels is taken as it is: its rows belong to no split.
+    """
+    options.check()
+    if export_to is not None:
+        check_format(export_to)
+    opened = open_model(registry, model, options.load_options())
+    dataset = open_data(
+        registry, data, labels, options.data_options(), limit=options.limit, seed=options.seed
+    )
+    extracted = extract(dataset, opened, options.extract_options())
+    for note in extracted.dataset.notes:
+        options.say(note)
+    if extracted.bad:
+        options.say(f"warning: {len(extracted.bad)} samples could not be read")
+    split = _splits(extracted, options)
+    if export_to is not None:
+        export(extracted, split, export_to)
+    summary = {
+        "schema": 1,
+        "model": model_part(model, opened, extracted),
+        "data": data_part(extracted, split),
+        "features": features_part(extracted),
+        "export": None if export_to is None else str(export_to),
+    }
+    return ExtractResult(extracted, split, summary)
+
+
+def _splits(extracted: Extracted, options: RunOptions) -> np.ndarray:
+    """(n,) split names: as given, else as a transfer would split; empty where it could not."""
+    plan = None
+    if extracted.dataset.split is None and len(extracted.dataset.target.names) > 1:
+        try:
+            plan = plan_splits(extracted.dataset, extracted.keys, options.seed)
+        except DataError as error:
+            options.say(f"no splits: {error}")
+    return split_names(extracted.dataset, plan)

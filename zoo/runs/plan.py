@@ -1,0 +1,101 @@
+"""What is going to be run: every choice of the user's in one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo import settings
+from zoo.errors import UsageError
+from zoo.features import ExtractOptions, Progress
+from zoo.plugin import DataOptions, LoadOptions
+from zoo.preprocess import parse_overrides
+
+Say = Callable[[str], None]
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+def _silent(line: str) -> None:
+    del line
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Choices with one name everywhere: on the command line, in Python and in run.json.
+
+    Attributes:
+        input, target, group, task: what in the data is what.
+        head: name of the head to train.
+        out: the run's folder; None picks ``./runs/<name>``.
+        limit: at most so many samples, drawn by `seed`; 0 for all.
+        preprocess: overrides, as a TOML file or ``key=value,...``.
+        threads: None for all that the process may use.
+        progress: called with samples done and samples to do.
+        say: called with each line worth a user's notice.
+    """
+
+    input: str = ""
+    target: str = ""
+    group: str = ""
+    task: str = "auto"
+    head: str = "logistic"
+    out: Path | str | None = None
+    seed: int = 0
+    device: str = "auto"
+    dtype: str = "auto"
+    runtime: str = "auto"
+    preprocess: str = ""
+    threads: int | None = None
+    batch_size: int = 32
+    limit: int = 0
+    offline: bool = False
+    progress: Progress | None = None
+    say: Say = _silent
+
+    def check(self) -> None:
+        """Raise UsageError on values that no run could use."""
+        if self.device not in DEVICES:
+            raise UsageError(f"device '{self.device}'", hint=f"one of {', '.join(DEVICES)}")
+        if self.dtype not in DTYPES:
+            raise UsageError(f"dtype '{self.dtype}'", hint=f"one of {', '.join(DTYPES)}")
+        if self.runtime != "auto":
+            raise UsageError(f"there is no run time '{self.runtime}'", hint="--runtime auto")
+        if self.batch_size < 1:
+            raise UsageError(f"batch size {self.batch_size} is not at least 1")
+        if self.limit < 0:
+            raise UsageError(f"limit {self.limit} is negative")
+        if self.seed < 0:
+            raise UsageError(f"seed {self.seed} is negative")
+
+    @property
+    def thread_count(self) -> int:
+        """Threads to use."""
+        return settings.threads(self.threads)
+
+    def load_options(self) -> LoadOptions:
+        """What a provider needs of them."""
+        return LoadOptions(
+            device=self.device,
+            dtype=self.dtype,
+            threads=self.thread_count,
+            offline=settings.offline(flag=self.offline),
+            preprocess=parse_overrides(self.preprocess),
+        )
+
+    def data_options(self, *, labelled: bool = True) -> DataOptions:
+        """What a reader needs of them."""
+        return DataOptions(self.input, self.target, self.group, self.task, labelled=labelled)
+
+    def extract_options(self) -> ExtractOptions:
+        """What extraction needs of them."""
+        return ExtractOptions(
+            settings.store_root(), self.batch_size, self.thread_count, self.progress
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values for run.json: what decides the result."""
+        names = ("input", "target", "group", "task", "head", "seed", "device", "dtype", "runtime")
+        return {name: getattr(self, name) for name in (*names, "preprocess", "limit")}

@@ -1,0 +1,145 @@
+"""Applies a finished run to new samples, under the contract it was trained with or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.errors import DataError, SourceError
+from zoo.features import extract
+from zoo.plugin import ArrayRows, Dataset, Item, Source, Target
+from zoo.runs.assess import probabilities
+from zoo.runs.prepare import open_data, open_model
+
+if TYPE_CHECKING:
+    from zoo.features import BadItem
+    from zoo.registry import Registry
+    from zoo.runs.folder import Run
+    from zoo.runs.plan import RunOptions
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One sample's label with the probabilities of all classes, in the order of `names`."""
+
+    item: str
+    label: str
+    probability: float
+    probabilities: tuple[float, ...]
+
+
+class Predictions(list[Prediction]):
+    """Predictions in the order of the samples, with those that could not be read."""
+
+    bad: tuple[BadItem, ...] = ()
+    forwards: int = 0
+    names: tuple[str, ...] = ()
+
+
+def run_predict(registry: Registry, run: Run, inputs: Any, *, options: RunOptions) -> Predictions:
+    """Labels with probabilities for files, folders, tables or items in memory.
+
+    Args:
+        registry: knows providers, readers and heads.
+        run: a finished run.
+        inputs: one path or several (files, folders, CSV), or a sequence of items.
+        options: how to compute; columns as when training unless given.
+
+    Raises:
+        SourceError: the backbone is no longer the one the head was trained on.
+        DataError: nothing can be read, or it is of another kind.
+    """
+    options.check()
+    trained = run.plan["options"]
+    options = replace(
+        options,
+        input=options.input or trained["input"],
+        dtype=trained["dtype"],
+        preprocess=options.preprocess or trained["preprocess"],
+    )
+    model = open_model(registry, _source(run), options.load_options())
+    expected = run.plan["contract"]
+    if model.contract.weights != expected["weights"]:
+        raise SourceError(
+            f"the weights of '{model.source}' are not those the head was trained on",
+            hint="restore the model, or run zoo transfer again",
+        )
+    if model.contract.digest() != expected["digest"] or model.column != run.plan["column"]:
+        raise SourceError(
+            f"'{model.source}' is prepared otherwise than when the head was trained",
+            hint="restore its configuration, or run zoo transfer again",
+        )
+    dataset = _dataset(registry, inputs, options)
+    extracted = extract(dataset, model, options.extract_options())
+    chances = probabilities(run.head.scores(ArrayRows(extracted.features)))
+    if chances.shape[1] != len(run.names):
+        raise DataError(f"the head of '{run.folder}' has {chances.shape[1]} classes")
+    best = chances.argmax(axis=1)
+    out = Predictions(
+        Prediction(
+            item.name, run.names[best[i]], float(chances[i, best[i]]), tuple(chances[i].tolist())
+        )
+        for i, item in enumerate(extracted.dataset.items)
+    )
+    out.bad, out.forwards, out.names = extracted.bad, extracted.forwards, run.names
+    return out
+
+
+def _source(run: Run) -> str:
+    """The run's source, its revision pinned; a local one by its path then, if still there."""
+    source = Source.parse(run.plan["resolved"])
+    pinned = run.plan["contract"]["revision"]
+    if pinned:
+        source = replace(source, revision=pinned)
+    path = run.plan.get("path")
+    if path and source.path is not None and not source.path.exists() and Path(path).exists():
+        source = replace(source, reference=path)
+    return str(source)
+
+
+def _dataset(registry: Registry, inputs: Any, options: RunOptions) -> Dataset:
+    """One dataset of all inputs, without labels."""
+    data_options = options.data_options(labelled=False)
+    if isinstance(inputs, str | Path):
+        inputs = [inputs]
+    inputs = list(inputs)
+    if not inputs:
+        raise DataError("there is nothing to predict")
+    if not all(_is_path(x) for x in inputs):
+        return open_data(registry, inputs, [None] * len(inputs), data_options)
+    parts = [open_data(registry, Path(x), None, data_options) for x in inputs]
+    if len(parts) > 1:  # two folders may hold files of one name
+        parts = [_named_from(Path(x), part) for x, part in zip(inputs, parts, strict=True)]
+    return join(parts)
+
+
+def _is_path(value: Any) -> bool:
+    """Whether a value is the path of something that exists; long texts are not."""
+    if not isinstance(value, str | Path):
+        return False
+    try:
+        return Path(value).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _named_from(path: Path, part: Dataset) -> Dataset:
+    """The same data with items named as the path they were asked for by."""
+    root = path if path.is_dir() else path.parent
+    items = tuple(Item((root / item.name).as_posix(), item.value) for item in part.items)
+    return replace(part, items=items)
+
+
+def join(parts: Sequence[Dataset]) -> Dataset:
+    """Several unlabelled datasets as one; raises DataError where they differ in kind."""
+    kinds = {part.modality for part in parts}
+    if len(kinds) > 1:
+        raise DataError(f"the inputs mix {' and '.join(sorted(kinds))} samples")
+    items = tuple(item for part in parts for item in part.items)
+    return Dataset(
+        parts[0].name, parts[0].modality, items, Target("none", np.full(len(items), -1, np.int64))
+    )

@@ -1,0 +1,266 @@
+"""The main job: features once, the best head on them, an honest score, a run on disk."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.data import plan_splits, usable
+from zoo.errors import DataError
+from zoo.features import extract
+from zoo.runs.assess import Assessment, assess, probabilities
+from zoo.runs.folder import Run, run_folder, save_run
+from zoo.runs.prepare import open_data, open_model
+
+if TYPE_CHECKING:
+    from zoo.data.splits import SplitPlan
+    from zoo.features import Extracted, Model
+    from zoo.plugin import Dataset, Head
+    from zoo.registry import Registry
+    from zoo.runs.plan import RunOptions
+
+
+def run_transfer(
+    registry: Registry, model: str, data: Any, labels: Any = None, *, options: RunOptions
+) -> Run:
+    """Train a head on a frozen backbone's features and measure it.
+
+    Raises:
+        ZooError: with the exit code of what went wrong; rows already computed are kept.
+    """
+    options.check()
+    plan = {"verb": "transfer", "model": model, "data": _name(data), **options.as_dict()}
+    registry.observe("zoo_run_started", plan=plan)
+    try:
+        run = _transfer(registry, model, data, labels, options)
+    except BaseException as error:
+        registry.observe("zoo_run_failed", plan=plan, error=error)
+        raise
+    registry.observe("zoo_run_finished", plan=plan, result=run)
+    return run
+
+
+def _transfer(registry: Registry, source: str, data: Any, labels: Any, options: RunOptions) -> Run:
+    started = time.perf_counter()
+    make_head = _head_maker(registry, options.head)
+    out = None if options.out is None else Path(options.out)
+    folder = run_folder(out, source, _name(data), options.head)
+    model = open_model(registry, source, options.load_options())
+    dataset = open_data(
+        registry, data, labels, options.data_options(), limit=options.limit, seed=options.seed
+    )
+    usable(dataset)
+    extracted = extract(dataset, model, options.extract_options())
+    _say_notes(extracted, options)
+    plan = plan_splits(extracted.dataset, extracted.keys, options.seed)
+    for note in plan.notes:
+        options.say(note)
+    assessment = assess(
+        make_head,
+        extracted.features,
+        extracted.dataset.target,
+        plan,
+        seed=options.seed,
+        threads=options.thread_count,
+    )
+    report = assessment.head.report()
+    if report.converged is False:
+        options.say(
+            "warning: the head did not converge: it is "
+            f"{report.suboptimality:.1e} of its objective from the optimum"
+        )
+    summary = _summary(source, folder.as_posix(), model, extracted, plan, assessment, options)
+    ledger = _ledger(extracted, assessment, time.perf_counter() - started)
+    return save_run(
+        folder,
+        summary,
+        plan=_plan_record(source, data, model, extracted, plan, options),
+        ledger=ledger,
+        head=assessment.head,
+        predictions=_predictions(extracted, plan, assessment),
+        features=extracted.features,
+        registry=registry,
+    )
+
+
+def _head_maker(registry: Registry, name: str) -> Any:
+    """Gives new heads by name; the first is made now, so that a wrong name costs nothing."""
+    first: list[Head] = [registry.create("head", name)]
+
+    def make() -> Head:
+        return first.pop() if first else registry.create("head", name)
+
+    return make
+
+
+def _say_notes(extracted: Extracted, options: RunOptions) -> None:
+    for note in extracted.dataset.notes:
+        options.say(note)
+    if extracted.bad:
+        shown = ", ".join(f"'{item.name}'" for item in extracted.bad[:3])
+        more = f" and {len(extracted.bad) - 3} more" if len(extracted.bad) > 3 else ""
+        options.say(f"warning: {len(extracted.bad)} samples could not be read: {shown}{more}")
+    for line in usable(extracted.dataset):
+        options.say(f"warning: {line}")
+
+
+def model_part(source: str, model: Model, extracted: Extracted) -> dict[str, Any]:
+    """The `model` object of every result."""
+    return {
+        "source": source,
+        "revision": model.contract.revision or None,
+        "dim": int(extracted.features.shape[1]),
+        "parameters": extracted.parameters,
+    }
+
+
+def data_part(extracted: Extracted, split: np.ndarray) -> dict[str, Any]:
+    """The `data` object of every result."""
+    names, counts = np.unique(split[split != ""], return_counts=True)
+    order = {"train": 0, "val": 1, "test": 2}
+    pairs = sorted(zip(names.tolist(), counts.tolist(), strict=True), key=lambda p: order[p[0]])
+    return {
+        "rows": len(extracted.dataset),
+        "classes": len(extracted.dataset.target.names),
+        "splits": dict(pairs),
+        "bad": [{"item": bad.name, "reason": bad.reason} for bad in extracted.bad],
+    }
+
+
+def features_part(extracted: Extracted) -> dict[str, Any]:
+    """The `features` object of every result."""
+    return {
+        "rows": extracted.distinct,
+        "dim": int(extracted.features.shape[1]),
+        "forwards": extracted.forwards,
+        "seconds": round(extracted.seconds, 4),
+    }
+
+
+def _summary(  # noqa: PLR0917
+    source: str,
+    run: str,
+    model: Model,
+    extracted: Extracted,
+    plan: SplitPlan,
+    assessment: Assessment,
+    options: RunOptions,
+) -> dict[str, Any]:
+    report = assessment.head.report()
+    return {
+        "schema": 1,
+        "run": run,
+        "task": extracted.dataset.target.task,
+        "model": model_part(source, model, extracted),
+        "data": data_part(extracted, split_names(extracted.dataset, plan)),
+        "features": features_part(extracted),
+        "head": {
+            "name": options.head,
+            "strength": assessment.head.strength,
+            "converged": report.converged,
+            "suboptimality": report.suboptimality,
+            "seconds": round(assessment.seconds, 4),
+        },
+        "evaluation": {
+            "protocol": plan.protocol,
+            "rows": len(assessment.rows),
+            "primary": "accuracy",
+            "metrics": assessment.metrics,
+        },
+        "verdict": None,
+    }
+
+
+def _plan_record(  # noqa: PLR0917
+    source: str,
+    data: Any,
+    model: Model,
+    extracted: Extracted,
+    plan: SplitPlan,
+    options: RunOptions,
+) -> dict[str, Any]:
+    """run.json: everything that is needed to say what was run, and to predict with it."""
+    path = model.source.path
+    names = split_names(extracted.dataset, plan)
+    keys = [key.tobytes().hex() for key in extracted.keys]
+    splits = {
+        name: [keys[i] for i in np.flatnonzero(names == name)] for name in sorted(set(names) - {""})
+    }
+    return {
+        "names": list(extracted.dataset.target.names),
+        "options": options.as_dict(),
+        "source": source,
+        "resolved": str(model.source),
+        "path": None if path is None else str(path.resolve()),
+        "data": _name(data),
+        "contract": model.contract.as_dict(),
+        "key": model.key,
+        "column": model.column,
+        "versions": extracted.provenance.get("versions", {}),
+        "protocol": plan.protocol,
+        "notes": [*extracted.dataset.notes, *plan.notes],
+        "splits": splits,
+    }
+
+
+def _predictions(
+    extracted: Extracted, plan: SplitPlan, assessment: Assessment
+) -> list[tuple[str, str, str, str, float]]:
+    """Item, split, label, prediction and its probability for every judged row."""
+    names = extracted.dataset.target.names
+    split = split_names(extracted.dataset, plan)
+    chances = probabilities(assessment.scores)
+    best = chances.argmax(axis=1)
+    codes = extracted.dataset.target.values
+    return [
+        (
+            extracted.dataset.items[row].name,
+            str(split[row]),
+            names[codes[row]],
+            names[best[i]],
+            float(chances[i, best[i]]),
+        )
+        for i, row in enumerate(assessment.rows)
+    ]
+
+
+def split_names(dataset: Dataset, plan: SplitPlan | None) -> np.ndarray:
+    """(n,) split names: as given, else by the plan; empty for rows that are in none."""
+    if dataset.split is not None:
+        return np.array(dataset.split, dtype=np.str_)
+    names = np.full(len(dataset), "", dtype="<U5")
+    if plan is not None:
+        names[plan.train], names[plan.val], names[plan.test] = "train", "val", "test"
+    return names
+
+
+def _ledger(extracted: Extracted, assessment: Assessment, total: float) -> dict[str, Any]:
+    peak = None
+    if sys.platform != "win32":
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return {
+        "seconds": {
+            "features": round(extracted.seconds, 4),
+            "head": round(assessment.seconds, 4),
+            "evaluation": round(assessment.evaluation_seconds, 4),
+            "total": round(total, 4),
+        },
+        "peak_memory_bytes": peak,
+        "energy_joules": None,
+    }
+
+
+def _name(data: Any) -> str:
+    if isinstance(data, str | Path):
+        return str(data)
+    try:
+        return f"{len(data)} items in memory"
+    except TypeError as error:
+        raise DataError(f"data of type {type(data).__name__} is not understood") from error
