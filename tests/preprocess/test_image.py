@@ -92,9 +92,15 @@ def test_mean_and_std_follow_the_order_of_color():
 def test_float16_and_uint8_are_made_where_stated():
     image = picture(24, 24)
     assert spec(resize="none", dtype="float16").apply(image).dtype == np.float16
-    raw = spec(resize="none", dtype="uint8").apply(image)
+    stated = {"size": 24, "resize": "none", "crop": "center", "dtype": "uint8"}
+    raw = ImageSpec.from_stated(stated, "test").apply(image)
     assert raw.dtype == np.uint8
     assert np.array_equal(raw.transpose(1, 2, 0), np.asarray(image))
+
+
+def test_raw_pixels_with_statistics_are_a_contradiction():
+    with pytest.raises(SourceError, match="no mean, std"):
+        spec(dtype="uint8")
 
 
 def test_an_image_of_the_wrong_size_without_crop_is_refused():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.errors import SourceError
+from zoo.engine import build_info
+from zoo.errors import SourceError, UsageError
 from zoo.plugin import Backbone, Contract, Features, LoadOptions
 
 if TYPE_CHECKING:
     from zoo.preprocess import ImageSpec
+
+
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 class OnnxGraph(Backbone):
@@ -24,19 +29,22 @@ class OnnxGraph(Backbone):
         options: LoadOptions,
         *,
         spec: ImageSpec,
+        facts: GraphFacts,
         input_name: str = "",
         batch: int | None = None,
     ) -> None:
         self.contract = contract
         self._spec = spec
-        self._session = _session(path, contract.tap, options)
+        self._session = _session(
+            path, contract.tap, options, inner=contract.tap not in facts.outputs
+        )
         self._input = _input(self._session, input_name, path)
         self._batch = batch if batch is not None else _fixed(self._session, self._input)
-        self._parameters = _count_parameters(path)
+        self._parameters = facts.parameters
 
     @property
     def parameters(self) -> int | None:
-        """Elements of the graph's initialisers of floating or quantised type."""
+        """Elements of the graph's initialisers."""
         return self._parameters
 
     @property
@@ -71,9 +79,49 @@ class OnnxGraph(Backbone):
         return {tap: Features(np.asarray(values[:count], dtype=np.float32))}
 
 
-def outputs(path: Path) -> list[str]:
-    """Names of a graph's outputs; raises SourceError where the file is no ONNX model."""
-    return [output.name for output in _model(path).graph.output]
+@dataclass(frozen=True)
+class GraphFacts:
+    """What a provider must know of a graph before it is run.
+
+    Attributes:
+        outputs: names of the graph's outputs.
+        external: files that hold weights outside the .onnx file, relative to its folder.
+        parameters: elements of the initialisers of floating or quantised type.
+    """
+
+    outputs: tuple[str, ...]
+    external: tuple[str, ...]
+    parameters: int
+
+    @classmethod
+    def read(cls, path: Path) -> GraphFacts:
+        """Parse the file; raises SourceError where it is no ONNX model."""
+        import math
+
+        import onnx
+
+        graph = _model(path).graph
+        kinds = onnx.TensorProto
+        numeric = {
+            kinds.FLOAT,
+            kinds.FLOAT16,
+            kinds.BFLOAT16,
+            kinds.DOUBLE,
+            kinds.INT8,
+            kinds.UINT8,
+        }
+        tensors = [t for t in graph.initializer if t.data_type in numeric and len(t.dims) > 0]
+        external = {
+            entry.value
+            for tensor in graph.initializer
+            for entry in tensor.external_data
+            if entry.key == "location"
+        }
+        return cls(
+            tuple(output.name for output in graph.output),
+            tuple(sorted(external)),
+            sum(math.prod(tensor.dims) for tensor in tensors),
+        )
 
 
 def _model(path: Path) -> Any:
@@ -88,25 +136,37 @@ def _model(path: Path) -> Any:
     return model
 
 
-def _session(path: Path, tap: str, options: LoadOptions) -> Any:
+def _session(path: Path, tap: str, options: LoadOptions, *, inner: bool) -> Any:
     import onnxruntime as ort
 
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = options.threads
     settings.log_severity_level = 4
-    providers = ["CPUExecutionProvider"]
-    if options.device == "cuda":
-        providers.insert(0, "CUDAExecutionProvider")
     model: str | bytes = str(path)
-    if tap not in outputs(path):
+    if inner:
         model = _with_output(path, tap)
         settings.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", str(path.parent)
         )
+    providers = _execution_providers(options.device, ort.get_available_providers())
     try:
-        return ort.InferenceSession(model, settings, providers=providers)
+        session = ort.InferenceSession(model, settings, providers=providers)
     except Exception as error:  # ONNX Runtime's own errors share no public base
         raise SourceError(f"'{path}' cannot be run: {_first_line(error)}") from error
+    if options.device == "cuda" and session.get_providers()[0] != _CUDA:
+        raise UsageError(
+            "ONNX Runtime finds no usable CUDA device", hint="--device auto or cpu; see zoo doctor"
+        )
+    return session
+
+
+def _execution_providers(device: str, available: list[str]) -> list[str]:
+    if device == "mps" or (device == "cuda" and _CUDA not in available):
+        raise UsageError(
+            f"device '{device}' is not available to ONNX Runtime here", hint="--device auto or cpu"
+        )
+    wanted = device == "cuda" or (device == "auto" and build_info()["cuda_devices"] > 0)
+    return [_CUDA, _CPU] if wanted and _CUDA in available else [_CPU]
 
 
 def _with_output(path: Path, tap: str) -> bytes:
@@ -141,23 +201,6 @@ def _input(session: Any, name: str, path: Path) -> str:
 def _fixed(session: Any, name: str) -> int | None:
     shape = next(node.shape for node in session.get_inputs() if node.name == name)
     return shape[0] if shape and isinstance(shape[0], int) else None
-
-
-def _count_parameters(path: Path) -> int:
-    import math
-
-    import onnx
-
-    numeric = {
-        onnx.TensorProto.FLOAT,
-        onnx.TensorProto.FLOAT16,
-        onnx.TensorProto.BFLOAT16,
-        onnx.TensorProto.DOUBLE,
-        onnx.TensorProto.INT8,
-        onnx.TensorProto.UINT8,
-    }
-    tensors = _model(path).graph.initializer
-    return sum(math.prod(t.dims) for t in tensors if t.data_type in numeric and len(t.dims) > 0)
 
 
 def _first_line(error: Exception) -> str:

@@ -55,6 +55,8 @@ class TorchTrunk(Backbone):
 
         inputs = self.inputs(batch)
         tap = self.contract.tap
+        if tap.startswith("hidden_states."):
+            inputs["output_hidden_states"] = True
         with torch.inference_mode():
             caught: dict[str, Any] = {}
             layer = self._layers.get(tap) if tap else None

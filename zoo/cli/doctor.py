@@ -17,7 +17,6 @@ _LIBRARIES = (
     "zoo-transfer numpy torch transformers tokenizers safetensors huggingface-hub pillow "
     "scikit-learn onnxruntime onnxruntime-gpu onnx simplejpeg pyarrow datasets timm torchvision"
 ).split()
-_EXTRAS = {"onnx": "onnxruntime", "image": "simplejpeg", "arrow": "pyarrow", "timm": "timm"}
 
 
 @click.command("doctor")
@@ -63,9 +62,8 @@ def examine() -> dict[str, Any]:
         problems.append(f"'{home}' cannot be written: set ZOO_HOME to another folder")
     if {"onnxruntime", "onnxruntime-gpu"} <= set(versions):
         problems.append("onnxruntime and onnxruntime-gpu own the same module: uninstall one")
-    for extra, module in _EXTRAS.items():
-        if find_spec(module) is None and extra == "onnx":
-            problems.append(f"'{module}' is not installed: pip install 'zoo-transfer[{extra}]'")
+    if find_spec("onnxruntime") is None:
+        problems.append("onnx: sources need: pip install 'zoo-transfer[onnx]'")
     return {
         "schema": 1,
         "python": platform.python_version(),

@@ -159,7 +159,10 @@ def _given(
     judge = "test" if len(test) else "val"
     notes += _across(draw, given) + _unseen(dataset, train, given[judge])
     if len(test) and len(val):
-        return SplitPlan("holdout", train, val, test, ((train, val),), notes=notes)
+        codes = dataset.target.values
+        judged = val[np.isin(codes[val], codes[train])]  # no strength can win an unseen class
+        folds = ((train, judged),) if len(judged) else draw.folds(train, stream=1)
+        return SplitPlan("holdout", train, val, test, folds, notes=notes)
     if judge == "val":
         notes += ("there is no test split: val judges, and strength is chosen inside train",)
     return SplitPlan("holdout", train, val, test, draw.folds(train, stream=1), notes=notes)

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,20 @@ class FileDigests:
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
+    def derived(self, path: Path | str, kind: str, compute: Callable[[Path], str]) -> str:
+        """What `compute` says of a file, remembered like its digest; `kind` names the question."""
+        try:
+            resolved = Path(path).resolve(strict=True)
+            name = f"{_identity(resolved.stat())}:{kind}"
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        known = self._load().get(name)
+        if known is not None:
+            return known
+        answer = compute(Path(path))
+        self._remember(name, answer)
+        return answer
+
     def _remembered(self, path: Path) -> str:
         name = _identity(path.stat())
         known = self._load().get(name)
@@ -95,9 +110,9 @@ class FileDigests:
         if not isinstance(memo, dict):
             return {}
         return {
-            name: digest
-            for name, digest in memo.items()
-            if isinstance(digest, str) and _SHA256.match(digest)
+            name: answer
+            for name, answer in memo.items()
+            if isinstance(answer, str) and (name.count(":") > 3 or _SHA256.match(answer))
         }
 
     def _remember(self, name: str, digest: str) -> None:

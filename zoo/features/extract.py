@@ -18,7 +18,7 @@ import numpy as np
 from zoo.backbones.pooling import pool
 from zoo.engine import row_keys, sample_digest
 from zoo.errors import DataError, SourceError
-from zoo.preprocess.decode import decode
+from zoo.preprocess.decode import decode, quiet_decoding
 
 if TYPE_CHECKING:
     from zoo.engine import FeatureStore
@@ -109,8 +109,8 @@ def look(dataset: Dataset, model: Model, store_root: Path) -> Look:
         try:
             keys.append(sample_digest(item.value))
             kept.append(i)
-        except OSError as error:
-            bad.append(BadItem(item.name, error.strerror or str(error)))
+        except DataError as error:
+            bad.append(BadItem(item.name, str(error)))
     table = row_keys(keys)
     _, first = np.unique(table.view("V16").ravel(), return_index=True)
     first = np.sort(first)
@@ -138,11 +138,13 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
     items = [dataset.items[i] for i in seen.kept]
     todo = [int(i) for i in seen.missing]
     unreadable: dict[int, str] = {}
-    first_good = _skip_unreadable(items, todo, dataset.modality, unreadable)
     forwards = 0
-    if first_good < len(todo):
-        with model.create_store(options.store_root) as store:
-            forwards = _fill(store, items, todo[first_good:], seen.keys, model, options, unreadable)
+    with quiet_decoding():
+        first_good = _skip_unreadable(items, todo, dataset.modality, unreadable)
+        if first_good < len(todo):
+            todo = todo[first_good:]
+            with model.create_store(options.store_root) as store:
+                forwards = _fill(store, items, todo, seen.keys, model, options, unreadable)
     bad_keys = {seen.keys[i].tobytes(): reason for i, reason in unreadable.items()}
     good, bad = [], list(seen.bad)
     for i, item in enumerate(items):

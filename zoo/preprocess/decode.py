@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from zoo.plugin import Item
+
+
+@contextmanager
+def quiet_decoding() -> Iterator[None]:
+    """Silence Pillow's warnings about odd files, in the calling thread and those it starts.
+
+    Filters of warnings belong to the whole process, so a thread that decodes must not set them.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
 
 
 def decode(item: Item, modality: str) -> Image | str:
@@ -47,14 +60,11 @@ def _from_file(path: Path, name: str) -> Image:
     except OSError as error:
         raise DataError(f"'{name}': {error.strerror or error}") from error
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns of images between one and two times its limit: refuse them too.
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                return _rgb(upright if upright is not None else image)
+        with Image.open(io.BytesIO(content)) as image:
+            _check_size(image, name)
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            return _rgb(upright if upright is not None else image)
     except UnidentifiedImageError as error:
         raise DataError(f"'{name}' is not an image that can be read") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -62,6 +72,15 @@ def _from_file(path: Path, name: str) -> Image:
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
         # Pillow's plugins raise any of these on damaged files.
         raise DataError(f"'{name}' is a damaged image: {error}") from error
+
+
+def _check_size(image: Image, name: str) -> None:
+    """Pillow only warns of images between one and two times its limit: refuse them too."""
+    from PIL import Image as Pillow
+
+    limit = Pillow.MAX_IMAGE_PIXELS
+    if limit is not None and image.width * image.height > limit:
+        raise DataError(f"'{name}' would decode to too many pixels")
 
 
 def _from_array(values: np.ndarray, name: str) -> Image:

@@ -60,7 +60,12 @@ class ImageSpec:
     @classmethod
     def from_stated(cls, stated: Mapping[str, Any], where: str) -> ImageSpec:
         """From preprocess.toml's keys; raises SourceError with what is missing."""
-        missing = [key for key in ("size", "resize", "mean", "std") if key not in stated]
+        raw = stated.get("dtype") == "uint8"
+        needed = ("size", "resize") if raw else ("size", "resize", "mean", "std")
+        missing = [key for key in needed if key not in stated]
+        extra = [key for key in ("scale", "mean", "std") if raw and key in stated]
+        if extra:
+            raise SourceError(f"{where}: dtype uint8 takes raw pixels, and no {', '.join(extra)}")
         if missing:
             raise SourceError(
                 f"{where}: preprocessing is not stated: {', '.join(missing)}",
@@ -84,8 +89,8 @@ class ImageSpec:
             color=stated.get("color", "rgb"),
             layout=stated.get("layout", "nchw"),
             scale=float(stated.get("scale", 1 / 255)),
-            mean=_triple(stated["mean"], "mean", where),
-            std=_triple(stated["std"], "std", where),
+            mean=_triple(stated.get("mean", [0.0]), "mean", where),
+            std=_triple(stated.get("std", [1.0]), "std", where),
             dtype=stated.get("dtype", "float32"),
         )
 

@@ -113,11 +113,10 @@ def _text(
     sentence = snapshot.read("sentence_bert_config.json") or {}
     tokenizer = snapshot.read("tokenizer_config.json") or {}
     model_type = str(config.get("model_type", ""))
-    limits = [
-        sentence.get("max_seq_length"),
-        tokenizer.get("model_max_length"),
-        hf_families.max_positions(config),
-    ]
+    # Sentence Transformers' own length wins over the tokenizer's; no model numbers more positions
+    # than it has.
+    length = sentence.get("max_seq_length") or tokenizer.get("model_max_length")
+    limits = [length, hf_families.max_positions(config)]
     stated = [int(x) for x in limits if isinstance(x, int | float) and 0 < x < 1e6]
     if "max_length" not in given and not stated:
         raise SourceError(
@@ -216,8 +215,9 @@ def _load_module(described: _Described, options: LoadOptions) -> Any:
 
 def _check_complete(loading: Mapping[str, Any], tap: str, name: str) -> None:
     missing = sorted(map(str, loading.get("missing_keys") or []))
-    if tap != "pooler_output":
-        missing = [key for key in missing if not key.startswith(_UNUSED_LAYERS)]
+    used = "pooler" if tap == "pooler_output" else tap
+    unused = tuple(layer for layer in _UNUSED_LAYERS if not f"{used}.".startswith(layer))
+    missing = [key for key in missing if not key.startswith(unused)]
     mismatched = sorted(str(key) for key in loading.get("mismatched_keys") or [])
     wrong = missing or mismatched
     if wrong:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _PATTERNS = ["*.json", "*.txt", "*.model", "model*.safetensors", "1_Pooling/*"]
 _TOKENIZER = (
-    "added_tokens.json merges.txt sentencepiece.bpe.model special_tokens_map.json spiece.model "
-    "tokenizer.json tokenizer.model tokenizer_config.json vocab.json vocab.txt"
+    "added_tokens.json merges.txt special_tokens_map.json tokenizer.json tokenizer_config.json "
+    "vocab.json vocab.txt"
 ).split()
 _MAX_JSON = 64 << 20
 
@@ -89,7 +89,8 @@ class Snapshot:
         """SHA-256 in hex over the tokenizer's files; raises SourceError where there are none."""
         sha = hashlib.sha256()
         found = False
-        for name in _TOKENIZER:
+        models = [path.name for path in self.folder.glob("*.model")]  # SentencePiece, any name
+        for name in sorted({*_TOKENIZER, *models}):
             path = self.folder / name
             if path.is_file():
                 found = found or name not in ("special_tokens_map.json", "added_tokens.json")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from zoo import settings
+from zoo.backbones.onnx_graph import GraphFacts, OnnxGraph
 from zoo.backbones.pooling import NUMERICS as POOLING_NUMERICS
 from zoo.engine import FileDigests
-from zoo.errors import SourceError, UsageError
+from zoo.errors import SourceError, TrustError, UsageError
 from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
 from zoo.preprocess import ImageSpec, read_toml
 from zoo.preprocess.stated import check_keys
@@ -30,7 +34,9 @@ class OnnxProvider(Provider):
             )
         stated = _stated(path, options)
         spec = ImageSpec.from_stated(stated, str(source))
-        tap, pooling = taps.choose(source.tap, stated, _single_output(path, source, stated))
+        memo = FileDigests(settings.home())
+        facts = _facts(path, memo)
+        tap, pooling = _tap(path, source, stated, facts)
         return Contract(
             modality="image",
             preprocess=spec.as_dict(),
@@ -39,7 +45,7 @@ class OnnxProvider(Provider):
                 "input": stated.get("input_name", ""),
                 "pooling_numerics": POOLING_NUMERICS,
             },
-            weights=FileDigests(settings.home()).sha256(path),
+            weights=_weights_digest(path, facts, memo),
             tap=tap,
             pooling=pooling,
             layout="channels_last" if spec.layout == "nhwc" else "channels_first",
@@ -48,8 +54,6 @@ class OnnxProvider(Provider):
 
     def load(self, source: Source, options: LoadOptions) -> Backbone:
         """The graph in an ONNX Runtime session."""
-        from zoo.backbones.onnx_graph import OnnxGraph
-
         path = _file(source)
         stated = _stated(path, options)
         return OnnxGraph(
@@ -57,9 +61,43 @@ class OnnxProvider(Provider):
             self.describe(source, options),
             options,
             spec=ImageSpec.from_stated(stated, str(source)),
+            facts=_facts(path, FileDigests(settings.home())),
             input_name=str(stated.get("input_name", "")),
             batch=stated.get("batch"),
         )
+
+
+def _facts(path: Path, memo: FileDigests) -> GraphFacts:
+    """Outputs and external files of the graph, parsed once for every state of the file."""
+
+    def compute(file: Path) -> str:
+        return json.dumps(asdict(GraphFacts.read(file)))
+
+    told = json.loads(memo.derived(path, "onnx-facts-1", compute))
+    return GraphFacts(tuple(told["outputs"]), tuple(told["external"]), told["parameters"])
+
+
+def _weights_digest(path: Path, facts: GraphFacts, memo: FileDigests) -> str:
+    """SHA-256 of the file, or over the digests of it and its external files.
+
+    Raises:
+        TrustError: an external file lies outside the model's folder.
+        SourceError: an external file is missing.
+    """
+    digests = [memo.sha256(path)]
+    for name in facts.external:
+        location = Path(name)
+        if location.is_absolute() or ".." in location.parts:
+            raise TrustError(
+                f"'{path.name}' keeps weights in '{name}', outside its folder",
+                hint="do not use this model",
+            )
+        if not (path.parent / location).is_file():
+            raise SourceError(f"'{path.name}' keeps weights in '{name}', which is missing")
+        digests.append(memo.sha256(path.parent / location))
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _file(source: Source) -> Path:
@@ -88,16 +126,13 @@ def _stated(path: Path, options: LoadOptions) -> dict[str, Any]:
     return stated
 
 
-def _single_output(path: Path, source: Source, stated: dict[str, Any]) -> tuple[str, str] | None:
-    """The graph's output where it has just one and nothing else names a tap."""
-    if "tap" in stated or source.tap.partition("/")[0] not in ("", "none", "mean", "cls", "last"):
-        return None
-    from zoo.backbones.onnx_graph import outputs
-
-    names = outputs(path)
-    if len(names) != 1:
+def _tap(path: Path, source: Source, stated: dict[str, Any], facts: GraphFacts) -> tuple[str, str]:
+    """Tap and pooling; the graph's output where it has just one and nothing else names a tap."""
+    default = (facts.outputs[0], "none") if len(facts.outputs) == 1 else None
+    try:
+        return taps.choose(source.tap, stated, None if "tap" in stated else default)
+    except SourceError as error:
         raise SourceError(
-            f"'{path.name}' has {len(names)} outputs and none is stated as the tap",
-            hint=f"#NAME, one of {', '.join(names)} or any inner tensor",
-        )
-    return names[0], "none"
+            f"'{path.name}' has {len(facts.outputs)} outputs and none is stated as the tap",
+            hint=f"#NAME, one of {', '.join(facts.outputs)} or any inner tensor",
+        ) from error

@@ -102,7 +102,8 @@ def _search_and_fit(
     some, labels = ArrayRows(features[rows]), target.take(rows)
     place = np.full(len(features), -1, np.int64)
     place[rows] = np.arange(len(rows))
-    search = head.search(some, labels, [(place[fit], place[held]) for fit, held in folds])
+    inner = [(place[fit], place[held]) for fit, held in folds]
+    search = head.search(some, labels, inner) if inner else SearchResult()
     head.fit(some, labels, seed=seed)
     return head, search
 

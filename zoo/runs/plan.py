@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from zoo.errors import UsageError
 from zoo.features import ExtractOptions, Progress
 from zoo.plugin import DataOptions, LoadOptions
 from zoo.preprocess import parse_overrides
+from zoo.preprocess.stated import check_keys
 
 Say = Callable[[str], None]
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -31,7 +32,7 @@ class RunOptions:
         head: name of the head to train.
         out: the run's folder; None picks ``./runs/<name>``.
         limit: at most so many samples, drawn by `seed`; 0 for all.
-        preprocess: overrides, as a TOML file or ``key=value,...``.
+        preprocess: overrides, as a TOML file, ``key=value,...`` or a mapping of its keys.
         threads: None for all that the process may use.
         progress: called with samples done and samples to do.
         say: called with each line worth a user's notice.
@@ -47,7 +48,7 @@ class RunOptions:
     device: str = "auto"
     dtype: str = "auto"
     runtime: str = "auto"
-    preprocess: str = ""
+    preprocess: str | Mapping[str, Any] = ""
     threads: int | None = None
     batch_size: int = 32
     limit: int = 0
@@ -82,8 +83,14 @@ class RunOptions:
             dtype=self.dtype,
             threads=self.thread_count,
             offline=settings.offline(flag=self.offline),
-            preprocess=parse_overrides(self.preprocess),
+            preprocess=self.overrides(),
         )
+
+    def overrides(self) -> dict[str, Any]:
+        """The keys of `preprocess`, checked."""
+        if isinstance(self.preprocess, str):
+            return parse_overrides(self.preprocess)
+        return check_keys(self.preprocess, "preprocess")
 
     def data_options(self, *, labelled: bool = True) -> DataOptions:
         """What a reader needs of them."""
@@ -98,4 +105,5 @@ class RunOptions:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values for run.json: what decides the result."""
         names = ("input", "target", "group", "task", "head", "seed", "device", "dtype", "runtime")
-        return {name: getattr(self, name) for name in (*names, "preprocess", "limit")}
+        chosen = {name: getattr(self, name) for name in (*names, "limit")}
+        return {**chosen, "preprocess": self.overrides()}
