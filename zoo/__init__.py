@@ -64,7 +64,12 @@ def _registry() -> Any:
 
 def __getattr__(name: str) -> str:
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        return version("zoo-transfer")
+        try:
+            return version("zoo-transfer")
+        except PackageNotFoundError:  # a checkout that is not installed
+            from zoo._core import build_info
+
+            return str(build_info()["version"])
     raise AttributeError(name)

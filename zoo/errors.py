@@ -53,7 +53,7 @@ class DataError(ZooError):
     """The data given is missing, unreadable or unfit for the task."""
 
     exit_code = 4
-    default_hint = "mend or leave out what is named, and run again: finished rows are kept"
+    default_hint = "mend what is named and run again: features that were made are kept"
 
 
 class StoreError(ZooError):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +58,11 @@ CASES = {
         ["transfer", *VIT, *PHOTOS, "--preprocess", "sise=3"],
         USAGE,
         "sise",
+    ),
+    "preprocessing that is no number": (
+        ["transfer", *VIT, *PHOTOS, "--preprocess", "scale=nan"],
+        USAGE,
+        "scale",
     ),
     "unknown export": (["extract", *VIT, *PHOTOS, "--export", "f.xls"], USAGE, "f.xls"),
     "out is not a run": (["transfer", *VIT, *PHOTOS, "--out", "photos"], USAGE, "photos"),
@@ -120,10 +128,44 @@ def test_a_failure_is_one_line_a_hint_and_its_exit_code(place, zoo, case):
     assert lines[1].startswith("hint: ")
 
 
-def test_debug_shows_the_traceback(place, zoo):
-    done = zoo("transfer", *VIT, "--data", "empty", "--debug", cwd=place)
-    assert done.code != 0
+@pytest.mark.parametrize(
+    ("flag", "env"), [(["--debug"], {}), ([], {"ZOO_DEBUG": "1"})], ids=["flag", "variable"]
+)
+def test_debug_shows_the_traceback_and_keeps_the_exit_code(place, zoo, flag, env):
+    done = zoo("transfer", *VIT, "--data", "empty", *flag, cwd=place, env=env)
+    assert done.code == DATA
     assert "Traceback" in done.err
+    assert done.err.strip().splitlines()[-1].startswith("hint: ")
+
+
+def test_a_name_that_the_terminal_cannot_show_is_escaped(place, zoo):
+    (place / "photos" / "dark").rename(place / "photos" / "猫")
+    done = zoo("transfer", *VIT, *PHOTOS, "--json", cwd=place, env={"PYTHONIOENCODING": "latin1"})
+    assert done.code == 0, done.err
+    shown = zoo("predict", json.loads(done.out)["run"], "photos", cwd=place)
+    assert "猫" in shown.out
+
+
+@pytest.mark.parametrize("verb", [["--help"], ["models"], ["cache", "list"]])
+def test_a_full_device_is_no_bug(place, verb):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "zoo", *verb],
+            cwd=place,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == DATA, done.stderr
+    assert "No space left" in done.stderr
+
+
+def test_a_group_without_a_command_is_one_line(place, zoo):
+    done = zoo("cache", cwd=place)
+    assert done.code == USAGE
+    assert len(done.err.strip().splitlines()) == 2
+    assert zoo(cwd=place).code == 0  # bare `zoo` is a question, answered by the help
 
 
 def test_control_characters_of_a_name_never_reach_the_terminal(place, zoo):

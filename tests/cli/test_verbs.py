@@ -124,7 +124,7 @@ def test_predict_reads_tables_and_writes_csv(zoo, reviews, tiny_bert, tmp_path):
     assert zoo("predict", "run", table, "--out", "out.csv").code == 0
     with (tmp_path / "out.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["item"] for row in rows] == ["new.csv:1", "new.csv:2"]
+    assert [row["item"] for row in rows] == [f"{table}:1", f"{table}:2"]
     assert {row["label"] for row in rows} <= {"pos", "neg"}
     assert all(abs(float(r["p:neg"]) + float(r["p:pos"]) - 1) < 1e-5 for r in rows)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
-from zoo.errors import PluginError, ZooError
+from zoo.errors import ZooError
 
 __all__ = ["main"]
 
@@ -45,16 +48,9 @@ class _Verbs(click.Group):
         entry_point = _foreign().get(cmd_name)
         if entry_point is None:
             return None
-        try:
-            loaded = entry_point.load()
-        except Exception as error:
-            raise PluginError(
-                f"command '{cmd_name}' of a plugin failed to load: {error}",
-                hint="update or remove the plugin, or set ZOO_DISABLE_PLUGINS",
-            ) from error
-        if not isinstance(loaded, click.Command):
-            raise PluginError(f"command '{cmd_name}' of a plugin is no click command")
-        return loaded
+        from zoo.cli.foreign import load
+
+        return load(cmd_name, entry_point)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of verbs without importing one."""
@@ -82,8 +78,24 @@ def _foreign() -> dict[str, Any]:
     return dict(plugin_commands(disabled_plugins()))
 
 
+def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    del parameter
+    if value and not ctx.resilient_parsing:
+        import zoo
+
+        click.echo(f"zoo {zoo.__version__}")
+        ctx.exit()
+
+
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="zoo-transfer", prog_name="zoo")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 def _zoo() -> None:
     """Transfer learning from any model zoo.
 
@@ -94,29 +106,63 @@ def _zoo() -> None:
 
 def main(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit code and never lets a user's error be a traceback."""
-    arguments = sys.argv[1:] if args is None else args
+    arguments = (sys.argv[1:] if args is None else args) or ["--help"]
     # NumPy's LAPACK threads spin while they wait: beside a backbone's or a neighbour's threads that
     # has cost ten times the work itself, and their number would change the last bits of results.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _accept_any_text()
     try:
-        code = _zoo.main(args=arguments, prog_name="zoo", standalone_mode=False)
+        code = _zoo.main(
+            args=arguments, prog_name="zoo", standalone_mode=False, default_map=_defaults()
+        )
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
-        sys.stderr.close()
+        # Nobody reads any more: the interpreter must not complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
-    except (Exception, KeyboardInterrupt) as error:
-        if "--debug" in arguments and not isinstance(error, click.ClickException):
-            raise
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every failure is one line
+        if _debug(arguments) and not isinstance(error, click.ClickException):
+            import traceback
+
+            traceback.print_exc()
         return _fail(*_explain(error, arguments))
     return int(code or 0)
 
 
-def _explain(error: BaseException, arguments: list[str]) -> tuple[str, str, int]:
+def _debug(arguments: list[str]) -> bool:
+    return "--debug" in arguments or os.environ.get("ZOO_DEBUG", "") not in ("", "0")
+
+
+def _defaults() -> dict[str, Any] | None:
+    """zoo.toml of this folder, where there is one."""
+    path = Path("zoo.toml")
+    if not path.is_file():
+        return None
+    from zoo.cli.config import defaults
+
+    return defaults(path, _VERBS)
+
+
+def _accept_any_text() -> None:
+    """Names in any script are shown escaped where the terminal's encoding lacks them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _explain(  # noqa: PLR0911 - one return a kind of failure
+    error: BaseException, arguments: list[str]
+) -> tuple[str, str, int]:
     """Message, hint and exit code of what ended a command."""
     if isinstance(error, ZooError):
         return str(error), error.hint, error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         hint = f"go on with: zoo {shlex.join(arguments)}"
         return "interrupted; everything finished so far is kept", hint, _INTERRUPTED
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        path = error.ctx.command_path if error.ctx is not None else "zoo"
+        return f"{path}: a command is missing", f"{path} --help", 2
     if isinstance(error, click.UsageError):
         message, _, hint = error.format_message().partition("\nhint: ")
         if not hint and error.ctx is not None:
@@ -124,6 +170,8 @@ def _explain(error: BaseException, arguments: list[str]) -> tuple[str, str, int]
         return message, hint, 2
     if isinstance(error, click.ClickException):
         return error.format_message(), "", error.exit_code
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF):
+        return f"the output cannot be written: {error.strerror}", "look where it goes to", 4
     message = f"this is a bug in zoo: {type(error).__name__}: {error}"
     return message, "run again with --debug and report what it prints", 1
 

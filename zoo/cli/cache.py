@@ -37,17 +37,11 @@ def list_command(*, as_json: bool, quiet: bool, debug: bool) -> None:
         ]
         common.print_json({"schema": 1, "home": str(settings.home()), "stores": stores})
         return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("key", "source", "rows", "shards", "MB", box=None, pad_edge=False)
-    for store in found:
-        source = str(store.provenance.get("source", ""))
-        size = f"{store.bytes / 1e6:.1f}"
-        table.add_row(
-            Text(store.folder.name), Text(source), str(store.rows), str(store.shards), size
-        )
-    common.console().print(table)
+    rows = [
+        (s.folder.name, s.provenance.get("source", ""), s.rows, s.shards, f"{s.bytes / 1e6:.1f}")
+        for s in found
+    ]
+    common.show_table(("key", "source", "rows", "shards", "MB"), rows)
 
 
 @command.command("info")
@@ -81,7 +75,7 @@ def info_command(key: str, *, as_json: bool, quiet: bool, debug: bool) -> None:
         return
     import json
 
-    common.console().print(json.dumps(described, indent=1, ensure_ascii=False))
+    common.show(*json.dumps(described, indent=1, ensure_ascii=False).splitlines())
 
 
 @command.command("verify")
@@ -95,7 +89,7 @@ def verify_command(*, as_json: bool, quiet: bool, debug: bool) -> None:
     elif not quiet:
         size = found["bytes"] / 1e6
         line = f"{found['shards']} shards, {found['rows']} rows, {size:.1f} MB read"
-        common.console().print(line)
+        common.show(line)
     if found["damaged"]:
         for damage in found["damaged"]:
             common.warn(f"damaged: {damage['file']}: {damage['reason']}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -79,7 +79,7 @@ output = _stack(as_json, quiet, debug)
 
 def warn(line: str) -> None:
     """One line to stderr, its control characters made harmless."""
-    click.echo("".join(c if c.isprintable() else " " for c in line), err=True)
+    click.echo(printable(line), err=True)
 
 
 def _silent(line: str) -> None:
@@ -166,3 +166,26 @@ def console() -> Console:
 
     piped = not sys.stdout.isatty()
     return Console(width=200 if piped else None, highlight=False, markup=False, soft_wrap=piped)
+
+
+def show(*lines: str) -> None:
+    """Lines on stdout, foreign control characters made harmless."""
+    out = console()
+    for line in lines:
+        out.print(printable(line))
+
+
+def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on stdout, foreign control characters made harmless."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*header, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
+    console().print(table)
+
+
+def printable(text: str) -> str:
+    """Text without control characters: a file's name must not steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)

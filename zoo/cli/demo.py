@@ -32,10 +32,11 @@ def command(  # noqa: D103 - click shows the help below
         return
     show(run)
     if not quiet:
-        console = common.console()
-        console.print("")
-        console.print("The backbone of this demo has random weights: it shows the way, not a gain.")
-        console.print("With a pretrained one: zoo transfer --model hf:org/name --data ./photos")
+        common.show(
+            "",
+            "The backbone of this demo has random weights: it shows the way, not a gain.",
+            "With a pretrained one: zoo transfer --model hf:org/name --data ./photos",
+        )
 
 
 command.help = f"""Run the whole way offline on 1,797 handwritten digits.

@@ -28,19 +28,18 @@ def command(*, as_json: bool, quiet: bool, debug: bool) -> None:
     if as_json:
         common.print_json(found)
         return
-    console = common.console()
-    console.print(f"python    {found['python']} on {found['platform']}, {found['threads']} threads")
+    common.show(f"python    {found['python']} on {found['platform']}, {found['threads']} threads")
     core = ", ".join(f"{key} {value}" for key, value in found["core"].items())
-    console.print(f"core      {core}")
-    console.print(
+    common.show(f"core      {core}")
+    common.show(
         f"home      {found['home']} ({'writable' if found['writable'] else 'READ-ONLY'}, "
         f"{found['free_bytes'] / 1e9:.1f} GB free)"
     )
     for name, version in found["versions"].items():
-        console.print(f"  {name:<18}{version}")
+        common.show(f"  {name:<18}{version}")
     for line in found["problems"]:
-        console.print(f"problem   {line}")
-    console.print("" if found["problems"] else "no problems found")
+        common.show(f"problem   {line}")
+    common.show("" if found["problems"] else "no problems found")
 
 
 def examine() -> dict[str, Any]:
@@ -50,7 +49,7 @@ def examine() -> dict[str, Any]:
 
     home = settings.home()
     exists = next(path for path in (home, *home.parents) if path.exists())
-    writable = os.access(exists, os.W_OK)
+    writable = exists.is_dir() and os.access(exists, os.W_OK)
     versions = {}
     for name in _LIBRARIES:
         try:

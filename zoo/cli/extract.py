@@ -52,13 +52,12 @@ def command(  # noqa: D103 - click shows the help below
         common.print_json(result.summary)
         return
     features = result.summary["features"]
-    console = common.console()
-    console.print(
+    common.show(
         f"features  {features['rows']} distinct samples, {features['dim']} features each; "
         f"{features['forwards']} forward passes ({features['seconds']:.1f} s)"
     )
     if export_to is not None:
-        console.print(f"export    {export_to}")
+        common.show(f"export    {export_to}")
 
 
 command.help = """Bring features into the store, and out to a file if one is named.
@@ -76,10 +75,9 @@ def show_plan(
 
     options.check()
     opened = open_model(registry, model, options.load_options())
-    dataset = open_data(
-        registry, data, None, options.data_options(), limit=options.limit, seed=options.seed
-    )
-    seen = look(dataset, opened, options.extract_options().store_root)
+    dataset = open_data(registry, data, None, options)
+    with registry.blaming("provider", opened.source.provider):
+        seen = look(dataset, opened, options.extract_options().store_root)
     plan = {
         "schema": 1,
         "rows": len(dataset),
@@ -90,7 +88,7 @@ def show_plan(
     if as_json:
         common.print_json(plan)
     else:
-        common.console().print(
+        common.show(
             f"{plan['rows']} samples, {plan['distinct']} distinct: {plan['stored']} are stored, "
             f"{plan['forwards']} would be computed"
         )

@@ -26,18 +26,18 @@ def command(  # noqa: D103 - click shows the help below
 
     options = RunOptions(preprocess=preprocess, offline=offline)
     opened = open_model(registry, source, options.load_options())
-    contract = opened.contract.as_dict()
+    with registry.blaming("provider", opened.source.provider):
+        contract = opened.contract.as_dict()
     if as_json:
         common.print_json({"schema": 1, "source": str(opened.source), "contract": contract})
         return
-    console = common.console()
-    console.print(f"source    {opened.source}")
+    common.show(f"source    {opened.source}")
     for name in ("modality", "tap", "pooling", "revision", "weights", "digest"):
-        console.print(f"{name:<10}{contract[name] or '-'}")
+        common.show(f"{name:<10}{contract[name] or '-'}")
     for title in ("info", "preprocess", "model"):
-        console.print(title)
+        common.show(title)
         for key, value in contract[title].items():
-            console.print(f"  {key:<18}{value}")
+            common.show(f"  {key:<18}{value}")
 
 
 command.help = """Show what SOURCE is and how its inputs are prepared; without SOURCE the providers.
@@ -52,4 +52,4 @@ def _providers(registry: Any, *, as_json: bool) -> None:
         common.print_json({"schema": 1, "providers": found})
         return
     for name, summary in found.items():
-        common.console().print(f"{name + ':':<12}{summary}")
+        common.show(f"{name + ':':<12}{summary}")

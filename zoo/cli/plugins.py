@@ -31,16 +31,12 @@ def command(*, as_json: bool, quiet: bool, debug: bool) -> None:
             }
         )
         return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("plugin", "version", "state", "brings", "reason", box=None, pad_edge=False)
+    rows = []
     for p in found:
         kinds = dict.fromkeys(e.kind for e in p.entries)
         brings = "; ".join(
             f"{kind} " + ", ".join(e.entry.name for e in p.entries if e.kind == kind)
             for kind in kinds
         )
-        cells = (p.name, p.version, p.state, brings, p.reason)
-        table.add_row(*(Text(cell) for cell in cells))
-    common.console().print(table)
+        rows.append((p.name, p.version, p.state, brings, p.reason))
+    common.show_table(("plugin", "version", "state", "brings", "reason"), rows)

@@ -85,13 +85,8 @@ def _object(run: str, predictions: Predictions) -> dict[str, Any]:
 
 
 def _show(predictions: Predictions) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("item", "label", "probability", box=None, pad_edge=False)
-    for p in predictions:
-        table.add_row(Text(p.item), Text(p.label), f"{p.probability:.3f}")
-    common.console().print(table)
+    rows = ((p.item, p.label, f"{p.probability:.3f}") for p in predictions)
+    common.show_table(("item", "label", "probability"), rows)
 
 
 def _write(predictions: Predictions, path: Path) -> None:

@@ -27,7 +27,7 @@ def command(ctx: click.Context, *, as_json: bool, quiet: bool, debug: bool) -> N
 def list_command(base: Path, *, as_json: bool, quiet: bool, debug: bool) -> None:
     """List the finished runs below BASE."""
     del debug, quiet
-    _list(base, as_json=as_json)
+    _list(base, as_json=as_json or _asked_above())
 
 
 @command.command("show")
@@ -40,10 +40,16 @@ def show_command(run: Path, *, as_json: bool, quiet: bool, debug: bool) -> None:
     from zoo.runs import load_run
 
     loaded = load_run(run, common.make_registry())
-    if as_json:
+    if as_json or _asked_above():
         common.print_json(loaded.summary)
     else:
         show(loaded)
+
+
+def _asked_above() -> bool:
+    """Whether ``--json`` stands before the subcommand's name."""
+    parent = click.get_current_context().parent
+    return parent is not None and bool(parent.params.get("as_json"))
 
 
 def _list(base: Path, *, as_json: bool) -> None:
@@ -54,13 +60,10 @@ def _list(base: Path, *, as_json: bool) -> None:
         runs = [{**summary, "run": folder.as_posix()} for folder, summary in found]
         common.print_json({"schema": 1, "runs": runs})
         return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("run", "model", "head", "metric", "value", box=None, pad_edge=False)
+    rows = []
     for folder, summary in found:
         primary = summary["evaluation"]["primary"]
         value = summary["evaluation"]["metrics"][primary]["value"]
-        cells = (folder.as_posix(), summary["model"]["source"], summary["head"]["name"], primary)
-        table.add_row(*(Text(cell) for cell in cells), f"{value:.3f}")
-    common.console().print(table)
+        names = (folder.as_posix(), summary["model"]["source"], summary["head"]["name"], primary)
+        rows.append((*names, f"{value:.3f}"))
+    common.show_table(("run", "model", "head", "metric", "value"), rows)

@@ -50,9 +50,7 @@ samples costs no forward pass. The run's folder holds the head, predictions and 
 
 def show(run: Run) -> None:
     """The run in a few lines."""
-    console = common.console()
-    for line in lines(run):
-        console.print(line)
+    common.show(*lines(run))
 
 
 def lines(run: Run) -> list[str]:

@@ -145,14 +145,15 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
             todo = todo[first_good:]
             with model.create_store(options.store_root) as store:
                 forwards = _fill(store, items, todo, seen.keys, model, options, unreadable)
-    bad_keys = {seen.keys[i].tobytes(): reason for i, reason in unreadable.items()}
+    bad_keys = {seen.keys[i].tobytes(): i for i in unreadable}
     good, bad = [], list(seen.bad)
     for i, item in enumerate(items):
-        reason = bad_keys.get(seen.keys[i].tobytes())
-        if reason is None:
+        first = bad_keys.get(seen.keys[i].tobytes())
+        if first is None:
             good.append(i)
-        else:
-            bad.append(BadItem(item.name, reason))
+            continue
+        same = "" if first == i else f"the same bytes as '{items[first].name}': "
+        bad.append(BadItem(item.name, same + unreadable[first]))
     if not good:
         reason = f": {bad[0].reason}" if bad else ""
         raise DataError(

@@ -14,7 +14,15 @@ from zoo.engine import FeatureStore
 if TYPE_CHECKING:
     from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
 
-_LIBRARIES = ("torch", "transformers", "tokenizers", "onnxruntime", "onnxruntime-gpu", "pillow")
+_LIBRARIES = (
+    "numpy",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "pillow",
+)
 
 
 @dataclass
@@ -64,6 +72,10 @@ class Model:
     def column(self) -> str:
         """The column of this tap and pooling, kept as float32."""
         return f"{self.contract.tap}/{self.contract.pooling}/float32"
+
+    def versions(self) -> dict[str, str]:
+        """Versions of the interpreter and of the libraries that can decide features."""
+        return _versions()
 
     def open_store(self, root: Path) -> FeatureStore | None:
         """The store of this key, or None where nothing has been written."""

@@ -7,6 +7,7 @@ dtype, batch), audio keys (rate, scale, min_samples, pad, dtype, batch) and keys
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -108,15 +109,15 @@ def _check_type(key: str, value: Any, where: str) -> None:
         raise UsageError(
             f"{where}: resize = {value!r}", hint="pixels of the shortest edge, 'exact' or 'none'"
         )
-    if key == "scale" and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise UsageError(f"{where}: scale = {value!r} is not a number")
+    if key == "scale" and not _is_number(value):
+        raise UsageError(f"{where}: scale = {value!r} is not a finite number")
     if key in {"tap", "input_name", "prefix"} and not isinstance(value, str | int):
         raise UsageError(f"{where}: {key} = {value!r} is not a name")
 
 
 def _floats(key: str, value: Any, where: str) -> list[float]:
     values = value if isinstance(value, list) else [value]
-    if not all(isinstance(x, int | float) and not isinstance(x, bool) for x in values):
+    if not values or not all(_is_number(x) for x in values):
         raise UsageError(f"{where}: {key} = {value!r} is not a list of numbers")
     return [float(x) for x in values]
 
@@ -130,6 +131,10 @@ def _value(text: str) -> Any:
         except ValueError:
             continue
     return text.strip("\"'")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_int(value: Any) -> bool:

@@ -63,8 +63,8 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
     is_image = processor is not None and (
         "image_mean" in processor or "image_processor_type" in processor
     )
-    if processor is not None and not is_image and options.preprocess.get("input") != "image":
-        raise SourceError(f"'{source.reference}': audio models are not supported yet")
+    if not is_image and options.preprocess.get("input") != "image":
+        _check_text(source, snapshot, processor)
     spec: ImageSpec | TextSpec
     if is_image or options.preprocess.get("input") == "image":
         spec, tap, pooling = _image(source, processor or {}, model_type, options)
@@ -91,6 +91,17 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
     return _Described(snapshot, config, spec, contract)
 
 
+def _check_text(source: Source, snapshot: Snapshot, processor: Mapping[str, Any] | None) -> None:
+    """Raise SourceError where a model that is no image model is no text model either."""
+    if processor is not None and "sampling_rate" in processor:
+        raise SourceError(f"'{source.reference}': audio models are not supported yet")
+    if processor is not None or not snapshot.has_tokenizer():
+        raise SourceError(
+            f"'{source.reference}' states neither how images nor how texts are prepared",
+            hint="for images: --preprocess 'input=image,size=...,resize=...,mean=...,std=...'",
+        )
+
+
 def _image(
     source: Source, processor: Mapping[str, Any], model_type: str, options: LoadOptions
 ) -> tuple[ImageSpec, str, str]:
@@ -115,7 +126,12 @@ def _text(
     model_type = str(config.get("model_type", ""))
     # Sentence Transformers' own length wins over the tokenizer's; no model numbers more positions
     # than it has.
-    length = sentence.get("max_seq_length") or tokenizer.get("model_max_length")
+    length = sentence.get("max_seq_length", tokenizer.get("model_max_length"))
+    if "max_seq_length" in sentence and not (type(length) is int and length > 0):
+        raise SourceError(
+            f"'{source.reference}': max_seq_length = {length!r} in sentence_bert_config.json",
+            hint="a positive whole number is wanted; --preprocess max_length=N overrides it",
+        )
     limits = [length, hf_families.max_positions(config)]
     stated = [int(x) for x in limits if isinstance(x, int | float) and 0 < x < 1e6]
     if "max_length" not in given and not stated:

@@ -85,19 +85,24 @@ class Snapshot:
             return digests[0]
         return hashlib.sha256("".join(digests).encode()).hexdigest()
 
+    def has_tokenizer(self) -> bool:
+        """Whether there is a file that a tokenizer can be made of."""
+        extras = {"special_tokens_map.json", "added_tokens.json", "tokenizer_config.json"}
+        return any(name not in extras for name in self._tokenizer_files())
+
     def tokenizer_digest(self) -> str:
         """SHA-256 in hex over the tokenizer's files; raises SourceError where there are none."""
-        sha = hashlib.sha256()
-        found = False
-        models = [path.name for path in self.folder.glob("*.model")]  # SentencePiece, any name
-        for name in sorted({*_TOKENIZER, *models}):
-            path = self.folder / name
-            if path.is_file():
-                found = found or name not in ("special_tokens_map.json", "added_tokens.json")
-                sha.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-        if not found:
+        if not self.has_tokenizer():
             raise SourceError(f"'{self.folder}' has no tokenizer files")
+        sha = hashlib.sha256()
+        for name in self._tokenizer_files():
+            content = (self.folder / name).read_bytes()
+            sha.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
         return sha.hexdigest()
+
+    def _tokenizer_files(self) -> list[str]:
+        models = [path.name for path in self.folder.glob("*.model")]  # SentencePiece, any name
+        return [name for name in sorted({*_TOKENIZER, *models}) if (self.folder / name).is_file()]
 
 
 def open_snapshot(source: Source, *, offline: bool) -> Snapshot:

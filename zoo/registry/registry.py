@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, overload
 
 import pluggy
 
 import zoo.builtins
 from zoo.entry_points import PLUGINS, installed, is_disabled, release
-from zoo.errors import SourceError, UsageError, ZooError
+from zoo.errors import PluginError, SourceError, UsageError, ZooError
 from zoo.plugin import DatasetReader, Head, Provider, Section, Source, hookspecs
 from zoo.registry.catalogue import KINDS, Catalogue, Kind, Registered
 from zoo.registry.factory import make
@@ -101,6 +102,26 @@ class Registry:
             raise error(f"no {kind} is called '{name}'", hint=catalogue.hint(name))
         found = catalogue[name]
         return make(found, _BASES.get(kind, object), foreign=found.plugin != _BUILTIN)
+
+    @contextmanager
+    def blaming(self, kind: Kind, name: str) -> Iterator[None]:
+        """Name the plugin behind an entry where its code fails while it is used.
+
+        Raises:
+            PluginError: anything that a plugin's code raised and that is not a ZooError.
+        """
+        found = self._catalogues[kind].get(name)
+        if found is None or found.plugin == _BUILTIN:
+            yield
+            return
+        try:
+            with fenced(ZooError):
+                yield
+        except Fault as fault:
+            raise PluginError(
+                f"plugin '{found.plugin}': {kind} '{found.entry.name}' failed: {fault.reason}",
+                hint=f"remove it, or leave it out: ZOO_DISABLE_PLUGINS={found.plugin}",
+            ) from fault.__cause__
 
     def resolve_source(self, text: str) -> Source:
         """The source that a full or bare name stands for.

@@ -46,10 +46,9 @@ def run_extract(
     if export_to is not None:
         check_format(export_to)
     opened = open_model(registry, model, options.load_options())
-    dataset = open_data(
-        registry, data, labels, options.data_options(), limit=options.limit, seed=options.seed
-    )
-    extracted = extract(dataset, opened, options.extract_options())
+    dataset = open_data(registry, data, labels, options)
+    with registry.blaming("provider", opened.source.provider):
+        extracted = extract(dataset, opened, options.extract_options())
     for note in extracted.dataset.notes:
         options.say(note)
     if extracted.bad:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
+import secrets
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.errors import DataError, UsageError
-from zoo.files import replacing
 
 if TYPE_CHECKING:
     from zoo.plugin import Head
     from zoo.registry import Registry
 
+_PLAN_KEYS = frozenset({"names", "options", "resolved", "contract", "column"})
+_SUMMARY_KEYS = frozenset({"run", "model", "data", "features", "head", "evaluation"})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -66,32 +71,37 @@ class Run:
         return run_predict(self.registry, self, items, options=RunOptions(**options))
 
 
-def run_folder(out: Path | None, source: str, data: str, head: str) -> Path:
-    """The folder a run will be written to; a default name never takes an existing one.
+@dataclass(frozen=True)
+class RunPlace:
+    """Where a run goes: the folder asked for, or the first free one of a default name."""
 
-    Raises:
-        UsageError: `out` exists and is neither empty nor a run.
-    """
-    if out is not None:
-        if (
-            out.exists()
-            and not (out / "run.json").is_file()
-            and (not out.is_dir() or any(out.iterdir()))
-        ):
-            raise UsageError(f"'{out}' exists and is not a run", hint="choose another --out")
-        return out
-    model = source.partition("#")[0].rstrip("/").split("/")[-1].split(":")[-1]
-    stem = "-".join(_slug(part) for part in (Path(data).stem or data, model, head))
-    base = Path("runs")
-    folder, number = base / stem, 1
-    while folder.exists():
-        number += 1
-        folder = base / f"{stem}-{number}"
-    return folder
+    wanted: Path
+    replaces: bool
+
+    @classmethod
+    def of(cls, out: Path | str | None, source: str, data: str, head: str) -> RunPlace:
+        """The place for a run; raises UsageError where `out` is neither new, empty nor a run."""
+        if out is not None:
+            out = Path(out)
+            taken = out.exists() and not (out / "run.json").is_file()
+            if taken and not (out.is_dir() and not any(out.iterdir())):
+                raise UsageError(f"'{out}' exists and is not a run", hint="choose another --out")
+            return cls(out, replaces=True)
+        model = source.partition("#")[0].rstrip("/").split("/")[-1].split(":")[-1]
+        stem = "-".join(_slug(part) for part in (Path(data).stem or data, model, head))
+        return cls(Path("runs") / stem, replaces=False)
+
+    def candidates(self) -> Iterator[Path]:
+        """The folders to try, in order."""
+        yield self.wanted
+        for number in itertools.count(2):
+            if self.replaces:
+                return
+            yield self.wanted.with_name(f"{self.wanted.name}-{number}")
 
 
 def save_run(
-    folder: Path,
+    place: RunPlace,
     summary: dict[str, Any],
     *,
     plan: dict[str, Any],
@@ -101,7 +111,11 @@ def save_run(
     features: np.ndarray,
     registry: Registry,
 ) -> Run:
-    """Write a run's files, run.json last; raises DataError where the folder cannot be written."""
+    """Write a run beside its place and move it there whole; `summary` gets its name.
+
+    Raises:
+        DataError: the folder cannot be written; what was there before is untouched.
+    """
     from safetensors.numpy import save
 
     plan = {"schema": 1, **plan}
@@ -109,22 +123,66 @@ def save_run(
     files = {
         "head.safetensors": save(state, {"head": summary["head"]["name"]}),
         "predictions.csv": _csv(predictions),
-        "metrics.json": _json(summary),
         "ledger.json": _json(ledger),
         "run.json": _json(plan),
     }
-    hint = "choose another folder with --out; the features are kept"
-    for name, content in files.items():
-        with replacing(folder / name, hint=hint) as temporary:
-            temporary.write_bytes(content)
+    parent = place.wanted.parent
+    written = parent / f".{place.wanted.name}.{secrets.token_hex(4)}.tmp"
+    try:
+        written.mkdir(parents=True)
+        for name, content in files.items():
+            (written / name).write_bytes(content)
+        folder = _move(written, place, summary)
+    except OSError as error:
+        raise DataError(
+            f"cannot write the run to '{place.wanted}': {error.strerror or error}",
+            hint="free space or choose another folder with --out; the features are kept",
+        ) from error
+    finally:
+        shutil.rmtree(written, ignore_errors=True)
     return Run(folder, summary, plan, registry, features, head)
+
+
+def _move(written: Path, place: RunPlace, summary: dict[str, Any]) -> Path:
+    """Give the written folder the first name that is free, or that it replaces."""
+    for folder in place.candidates():
+        summary["run"] = folder.as_posix()
+        (written / "metrics.json").write_bytes(_json(summary))
+        if place.replaces and folder.exists():
+            _replace(written, folder)
+            return folder
+        if not folder.exists():
+            try:
+                written.rename(folder)
+            except OSError:
+                if not folder.exists():  # not a neighbour that was faster
+                    raise
+            else:
+                return folder
+    raise FileExistsError(str(place.wanted))
+
+
+def _replace(written: Path, folder: Path) -> None:
+    """Put a new run in an old one's place; files that are none of the run's stay."""
+    old = written.with_name(f"{written.name}.old")
+    folder.rename(old)
+    try:
+        written.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    for path in old.iterdir():
+        if not (folder / path.name).exists():
+            path.rename(folder / path.name)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def load_run(folder: Path, registry: Registry) -> Run:
     """A run from its folder; raises DataError where it is none or damaged."""
     if not (folder / "run.json").is_file():
         raise DataError(f"'{folder}' is not a run", hint="zoo runs lists the runs below ./runs")
-    return Run(folder, _read(folder / "metrics.json"), _read(folder / "run.json"), registry)
+    summary = {**_summary(folder), "run": folder.as_posix()}
+    return Run(folder, summary, _read(folder / "run.json", _PLAN_KEYS), registry)
 
 
 def list_runs(base: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -132,7 +190,7 @@ def list_runs(base: Path) -> list[tuple[Path, dict[str, Any]]]:
     found = []
     for path in sorted(base.glob("*/run.json")):
         try:
-            found.append((path.parent, _read(path.with_name("metrics.json"))))
+            found.append((path.parent, _summary(path.parent)))
         except DataError:
             continue
     return found
@@ -170,13 +228,25 @@ def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _summary(folder: Path) -> dict[str, Any]:
+    summary = _read(folder / "metrics.json", _SUMMARY_KEYS)
+    try:
+        _ = summary["evaluation"]["metrics"][summary["evaluation"]["primary"]]["value"]
+        _ = summary["model"]["source"], summary["head"]["name"], summary["data"]["splits"]
+    except (KeyError, TypeError) as error:
+        raise DataError(f"'{folder / 'metrics.json'}' is incomplete: {error}") from error
+    return summary
+
+
+def _read(path: Path, keys: frozenset[str]) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"'{path}' is missing or damaged: {error}") from error
     if not isinstance(value, dict) or value.get("schema") != 1:
         raise DataError(f"'{path}' is of a format this version does not read")
+    if missing := sorted(keys - value.keys()):
+        raise DataError(f"'{path}' is incomplete: it lacks {', '.join(missing)}")
     return value
 
 

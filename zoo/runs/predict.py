@@ -13,10 +13,10 @@ from zoo.errors import DataError, SourceError
 from zoo.features import extract
 from zoo.plugin import ArrayRows, Dataset, Item, Source, Target
 from zoo.runs.assess import probabilities
-from zoo.runs.prepare import open_data, open_model
+from zoo.runs.prepare import open_model, open_unlabelled
 
 if TYPE_CHECKING:
-    from zoo.features import BadItem
+    from zoo.features import BadItem, Model
     from zoo.registry import Registry
     from zoo.runs.folder import Run
     from zoo.runs.plan import RunOptions
@@ -62,20 +62,12 @@ def run_predict(registry: Registry, run: Run, inputs: Any, *, options: RunOption
         preprocess=options.preprocess or trained["preprocess"],
     )
     model = open_model(registry, _source(run), options.load_options())
-    expected = run.plan["contract"]
-    if model.contract.weights != expected["weights"]:
-        raise SourceError(
-            f"the weights of '{model.source}' are not those the head was trained on",
-            hint="restore the model, or run zoo transfer again",
-        )
-    if model.contract.digest() != expected["digest"] or model.column != run.plan["column"]:
-        raise SourceError(
-            f"'{model.source}' is prepared otherwise than when the head was trained",
-            hint="restore its configuration, or run zoo transfer again",
-        )
-    dataset = _dataset(registry, inputs, options)
-    extracted = extract(dataset, model, options.extract_options())
-    chances = probabilities(run.head.scores(ArrayRows(extracted.features)))
+    with registry.blaming("provider", model.source.provider):
+        _check_contract(model, run)
+        dataset = _dataset(registry, inputs, options)
+        extracted = extract(dataset, model, options.extract_options())
+    with registry.blaming("head", trained["head"]):
+        chances = probabilities(run.head.scores(ArrayRows(extracted.features)))
     if chances.shape[1] != len(run.names):
         raise DataError(f"the head of '{run.folder}' has {chances.shape[1]} classes")
     best = chances.argmax(axis=1)
@@ -87,6 +79,21 @@ def run_predict(registry: Registry, run: Run, inputs: Any, *, options: RunOption
     )
     out.bad, out.forwards, out.names = extracted.bad, extracted.forwards, run.names
     return out
+
+
+def _check_contract(model: Model, run: Run) -> None:
+    """Raise SourceError unless features come out as they did when the head was trained."""
+    expected = run.plan["contract"]
+    if model.contract.weights != expected["weights"]:
+        raise SourceError(
+            f"the weights of '{model.source}' are not those the head was trained on",
+            hint="restore the model, or run zoo transfer again",
+        )
+    if model.contract.digest() != expected["digest"] or model.column != run.plan["column"]:
+        raise SourceError(
+            f"'{model.source}' is prepared otherwise than when the head was trained",
+            hint="restore its configuration, or run zoo transfer again",
+        )
 
 
 def _source(run: Run) -> str:
@@ -103,18 +110,15 @@ def _source(run: Run) -> str:
 
 def _dataset(registry: Registry, inputs: Any, options: RunOptions) -> Dataset:
     """One dataset of all inputs, without labels."""
-    data_options = options.data_options(labelled=False)
     if isinstance(inputs, str | Path):
         inputs = [inputs]
     inputs = list(inputs)
     if not inputs:
         raise DataError("there is nothing to predict")
     if not all(_is_path(x) for x in inputs):
-        return open_data(registry, inputs, [None] * len(inputs), data_options)
-    parts = [open_data(registry, Path(x), None, data_options) for x in inputs]
-    if len(parts) > 1:  # two folders may hold files of one name
-        parts = [_named_from(Path(x), part) for x, part in zip(inputs, parts, strict=True)]
-    return join(parts)
+        return open_unlabelled(registry, inputs, options)
+    parts = [open_unlabelled(registry, Path(x), options) for x in inputs]
+    return join([_named_from(Path(x), part) for x, part in zip(inputs, parts, strict=True)])
 
 
 def _is_path(value: Any) -> bool:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.data import from_items, open_dataset
+from zoo.errors import SourceError
 from zoo.features import Model
+from zoo.plugin import DatasetReader
 
 if TYPE_CHECKING:
     from zoo.plugin import DataOptions, Dataset, LoadOptions, Provider
     from zoo.registry import Registry
+    from zoo.runs.plan import RunOptions, Say
 
 
 def open_model(registry: Registry, source: str, options: LoadOptions) -> Model:
@@ -22,31 +25,66 @@ def open_model(registry: Registry, source: str, options: LoadOptions) -> Model:
     return Model(parsed, provider, options)
 
 
-def open_data(
-    registry: Registry,
-    data: Any,
-    labels: Any,
-    options: DataOptions,
-    *,
-    limit: int = 0,
-    seed: int = 0,
-) -> Dataset:
+def open_data(registry: Registry, data: Any, labels: Any, options: RunOptions) -> Dataset:
     """A dataset from a path or ``name:reference``, or from items and labels in memory.
 
     Args:
         registry: knows the readers.
         data: a path or reference as str or Path; otherwise a sequence of items.
         labels: one label an item, for items in memory; else None.
-        options: columns and task.
-        limit: at most so many samples, drawn by `seed` and kept in order; 0 for all.
-        seed: of the draw.
+        options: columns and task; at most `limit` samples, drawn by `seed` and kept in order.
     """
+    return limited(_opened(registry, data, labels, options, labelled=True), options)
+
+
+def open_unlabelled(registry: Registry, data: Any, options: RunOptions) -> Dataset:
+    """The same for prediction: labels are neither needed nor read."""
+    return _opened(registry, data, None, options, labelled=False)
+
+
+def limited(dataset: Dataset, options: RunOptions) -> Dataset:
+    """At most `options.limit` samples, drawn by the seed and kept in order."""
+    if not options.limit or options.limit >= len(dataset):
+        return dataset
+    generator = np.random.Generator(np.random.PCG64(options.seed))
+    return dataset.take(np.sort(generator.permutation(len(dataset))[: options.limit]))
+
+
+def _opened(
+    registry: Registry, data: Any, labels: Any, options: RunOptions, *, labelled: bool
+) -> Dataset:
     if labels is None and isinstance(data, str | Path):
-        readers = [(name, registry.create("dataset", name)) for name in registry.datasets]
-        dataset = open_dataset(data, readers, options)
-    else:
-        dataset = from_items(data, labels)
-    if limit and limit < len(dataset):
-        generator = np.random.Generator(np.random.PCG64(seed))
-        dataset = dataset.take(np.sort(generator.permutation(len(dataset))[:limit]))
-    return dataset
+        readers = _readers(registry, str(data).partition(":")[0], options.say)
+        return open_dataset(data, readers, options.data_options(labelled=labelled))
+    return from_items(data, labels, task=options.task)
+
+
+def _readers(registry: Registry, wanted: str, say: Say) -> list[tuple[str, DatasetReader]]:
+    """Every reader that works; one that does not is an error where it is asked for by name."""
+    found: list[tuple[str, DatasetReader]] = []
+    for name in registry.datasets:
+        try:
+            found.append((name, _Fenced(registry, name)))
+        except SourceError as error:
+            if name == wanted:
+                raise
+            say(f"warning: {error}")
+    return found
+
+
+class _Fenced(DatasetReader):
+    """A reader whose faults are blamed on the plugin it came from."""
+
+    def __init__(self, registry: Registry, name: str) -> None:
+        self._reader: DatasetReader = registry.create("dataset", name)
+        self._registry, self._name = registry, name
+
+    def claims(self, path: Path) -> bool:
+        """As the reader says."""
+        with self._registry.blaming("dataset", self._name):
+            return self._reader.claims(path)
+
+    def read(self, reference: str, options: DataOptions) -> Dataset:
+        """As the reader does."""
+        with self._registry.blaming("dataset", self._name):
+            return self._reader.read(reference, options)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import zoo
 from zoo.data import plan_splits, usable
 from zoo.errors import DataError
 from zoo.features import extract
 from zoo.runs.assess import Assessment, assess, probabilities
-from zoo.runs.folder import Run, run_folder, save_run
+from zoo.runs.folder import Run, RunPlace, save_run
 from zoo.runs.prepare import open_data, open_model
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from zoo.plugin import Dataset, Head
     from zoo.registry import Registry
     from zoo.runs.plan import RunOptions
+
+
+_RARE_SHOWN = 5  # classes with few samples that are named one by one
 
 
 def run_transfer(
@@ -47,36 +51,35 @@ def run_transfer(
 def _transfer(registry: Registry, source: str, data: Any, labels: Any, options: RunOptions) -> Run:
     started = time.perf_counter()
     make_head = _head_maker(registry, options.head)
-    out = None if options.out is None else Path(options.out)
-    folder = run_folder(out, source, _name(data), options.head)
+    place = RunPlace.of(options.out, source, _name(data), options.head)
     model = open_model(registry, source, options.load_options())
-    dataset = open_data(
-        registry, data, labels, options.data_options(), limit=options.limit, seed=options.seed
-    )
+    dataset = open_data(registry, data, labels, options)
     usable(dataset)
-    extracted = extract(dataset, model, options.extract_options())
+    with registry.blaming("provider", model.source.provider):
+        extracted = extract(dataset, model, options.extract_options())
     _say_notes(extracted, options)
     plan = plan_splits(extracted.dataset, extracted.keys, options.seed)
     for note in plan.notes:
         options.say(note)
-    assessment = assess(
-        make_head,
-        extracted.features,
-        extracted.dataset.target,
-        plan,
-        seed=options.seed,
-        threads=options.thread_count,
-    )
+    with registry.blaming("head", options.head):
+        assessment = assess(
+            make_head,
+            extracted.features,
+            extracted.dataset.target,
+            plan,
+            seed=options.seed,
+            threads=options.thread_count,
+        )
     report = assessment.head.report()
     if report.converged is False:
         options.say(
             "warning: the head did not converge: it is "
             f"{report.suboptimality:.1e} of its objective from the optimum"
         )
-    summary = _summary(source, folder.as_posix(), model, extracted, plan, assessment, options)
+    summary = _summary(source, model, extracted, plan, assessment, options)
     ledger = _ledger(extracted, assessment, time.perf_counter() - started)
     return save_run(
-        folder,
+        place,
         summary,
         plan=_plan_record(source, data, model, extracted, plan, options),
         ledger=ledger,
@@ -104,8 +107,11 @@ def _say_notes(extracted: Extracted, options: RunOptions) -> None:
         shown = ", ".join(f"'{item.name}'" for item in extracted.bad[:3])
         more = f" and {len(extracted.bad) - 3} more" if len(extracted.bad) > 3 else ""
         options.say(f"warning: {len(extracted.bad)} samples could not be read: {shown}{more}")
-    for line in usable(extracted.dataset):
+    rare = usable(extracted.dataset)
+    for line in rare[:_RARE_SHOWN]:
         options.say(f"warning: {line}")
+    if len(rare) > _RARE_SHOWN:
+        options.say(f"warning: and {len(rare) - _RARE_SHOWN} more classes with few samples")
 
 
 def model_part(source: str, model: Model, extracted: Extracted) -> dict[str, Any]:
@@ -143,7 +149,6 @@ def features_part(extracted: Extracted) -> dict[str, Any]:
 
 def _summary(  # noqa: PLR0917
     source: str,
-    run: str,
     model: Model,
     extracted: Extracted,
     plan: SplitPlan,
@@ -153,7 +158,7 @@ def _summary(  # noqa: PLR0917
     report = assessment.head.report()
     return {
         "schema": 1,
-        "run": run,
+        "run": "",
         "task": extracted.dataset.target.task,
         "model": model_part(source, model, extracted),
         "data": data_part(extracted, split_names(extracted.dataset, plan)),
@@ -200,7 +205,8 @@ def _plan_record(  # noqa: PLR0917
         "contract": model.contract.as_dict(),
         "key": model.key,
         "column": model.column,
-        "versions": extracted.provenance.get("versions", {}),
+        "versions": {"zoo-transfer": zoo.__version__, **model.versions()},
+        "features_made_with": extracted.provenance.get("versions", {}),
         "protocol": plan.protocol,
         "notes": [*extracted.dataset.notes, *plan.notes],
         "splits": splits,
