@@ -244,3 +244,52 @@ def test_a_hub_name_that_is_not_in_the_cache_says_so_offline(tmp_path, monkeypat
 def test_a_folder_that_is_not_there_says_so():
     with pytest.raises(SourceError, match=r"no folder '\./nowhere'"):
         HuggingFaceProvider().describe(Source.parse("hf:./nowhere"), LoadOptions())
+
+
+def test_a_part_of_an_untrained_pooler_is_no_tap_either(tiny_vit, copy):
+    from safetensors.torch import load_file, save_file
+
+    folder = copy(tiny_vit)
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    for tap in ("#pooler", "#pooler.dense"):
+        with pytest.raises(SourceError, match="do not fit"):
+            features(folder, pictures(), tap)
+
+
+def test_hidden_states_are_taps_by_their_number(tiny_bert):
+    rows = features(tiny_bert, TEXTS, "#hidden_states.2/mean")
+    np.testing.assert_allclose(rows, features(tiny_bert, TEXTS), rtol=1e-6)
+    assert not np.allclose(features(tiny_bert, TEXTS, "#hidden_states.0/mean"), rows)
+
+
+def test_weights_of_another_shape_are_refused(tiny_bert, copy):
+    with pytest.raises(SourceError, match="do not fit"):
+        features(copy(tiny_bert, intermediate_size=48), TEXTS)
+
+
+def test_a_vocabulary_file_of_any_name_enters_the_key(tiny_bert, copy):
+    folder = copy(tiny_bert)
+    source = Source.parse(f"hf:{folder}")
+    before = HuggingFaceProvider().describe(source, LoadOptions()).digest()
+    (folder / "spm.model").write_bytes(b"pieces")
+    assert HuggingFaceProvider().describe(source, LoadOptions()).digest() != before
+
+
+@pytest.mark.parametrize("length", ["x", 0, -3, True, 1.5])
+def test_a_length_that_is_no_length_is_refused(tiny_bert, copy, length):
+    folder = copy(tiny_bert)
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": length}))
+    with pytest.raises(SourceError, match="max_seq_length"):
+        HuggingFaceProvider().describe(Source.parse(f"hf:{folder}"), LoadOptions())
+
+
+def test_a_folder_that_states_no_preprocessing_says_so(tiny_vit, copy):
+    folder = copy(tiny_vit)
+    for content in (None, "{}"):
+        (folder / "preprocessor_config.json").unlink(missing_ok=True)
+        if content is not None:
+            (folder / "preprocessor_config.json").write_text(content)
+        with pytest.raises(SourceError, match="neither how images nor how texts"):
+            HuggingFaceProvider().describe(Source.parse(f"hf:{folder}"), LoadOptions())

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from zoo.backbones.pooling import pool
-from zoo.errors import SourceError, UsageError
+from zoo.errors import SourceError, TrustError, UsageError
 from zoo.plugin import LoadOptions, Source
 from zoo.providers.onnx import OnnxProvider
 
@@ -134,3 +134,55 @@ def test_a_missing_file_and_a_forced_dtype_are_errors(make_onnx):
     source = Source.parse(f"onnx:{make_onnx()}")
     with pytest.raises(UsageError, match="bfloat16"):
         OnnxProvider().describe(source, LoadOptions(dtype="bfloat16", preprocess=STATED))
+
+
+def external(path, location="w.bin"):
+    """The same model with its kernel in a file of its own."""
+    import onnx
+    from onnx.external_data_helper import convert_model_to_external_data
+
+    model = onnx.load(path)
+    convert_model_to_external_data(model, location=location, size_threshold=0)
+    onnx.save(model, path)
+    return path.with_name(location)
+
+
+def test_weights_beside_the_file_enter_the_key(make_onnx):
+    path = make_onnx()
+    want = reference(path)
+    weights = external(path)
+    np.testing.assert_allclose(features(path), want, rtol=1e-4)
+    np.testing.assert_allclose(features(path, "#pooled/none"), want, rtol=1e-4)
+    stated = LoadOptions(preprocess={**STATED, "scale": 1.0})
+    source = Source.parse(f"onnx:{path}")
+    before = OnnxProvider().describe(source, stated)
+    weights.write_bytes(np.flip(np.frombuffer(weights.read_bytes(), np.float32)).tobytes())
+    after = OnnxProvider().describe(source, stated)
+    assert before.weights != after.weights
+    weights.unlink()
+    with pytest.raises(SourceError, match="missing"):
+        OnnxProvider().describe(source, stated)
+
+
+def test_weights_outside_the_folder_are_refused(make_onnx, tmp_path):
+    import onnx
+
+    path = make_onnx()
+    external(path)
+    model = onnx.load(path, load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        if entry.key == "location":
+            entry.value = "../w.bin"
+    path = tmp_path / "deep" / "model.onnx"
+    path.parent.mkdir()
+    path.write_bytes(model.SerializeToString())
+    stated = LoadOptions(preprocess={**STATED, "scale": 1.0})
+    with pytest.raises(TrustError, match="outside"):
+        OnnxProvider().describe(Source.parse(f"onnx:{path}"), stated)
+
+
+def test_a_device_that_is_not_there_is_an_error(make_onnx):
+    source = Source.parse(f"onnx:{make_onnx()}")
+    loading = LoadOptions(device="mps", preprocess={**STATED, "scale": 1.0})
+    with pytest.raises(UsageError, match="mps"):
+        OnnxProvider().load(source, loading)

@@ -76,7 +76,8 @@ class TorchTrunk(Backbone):
             names = [k for k, v in _named(output).items() if isinstance(v, torch.Tensor)]
             raise SourceError(
                 f"the model has no tap '{tap}'",
-                hint=f"its outputs: {', '.join(names)}; or the dotted name of a layer",
+                hint=f"its outputs: {', '.join(names)}; or a layer by its dotted name; "
+                "then /mean, /cls or /last",
             )
         mask = self.mask(inputs)
         if mask is not None and tuple(mask.shape) != tuple(value.shape[:2]):

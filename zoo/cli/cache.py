@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo.cli import common
 from zoo.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from zoo.engine import StoreInfo
 
 
 @click.group("cache")
@@ -21,9 +24,8 @@ def list_command(*, as_json: bool, quiet: bool, debug: bool) -> None:
     """List the feature keys, with their rows and bytes."""
     del debug, quiet
     from zoo import settings
-    from zoo.engine import list_stores
 
-    found = list_stores(settings.store_root())
+    found = _stores()
     if as_json:
         stores = [
             {
@@ -50,10 +52,7 @@ def list_command(*, as_json: bool, quiet: bool, debug: bool) -> None:
 def info_command(key: str, *, as_json: bool, quiet: bool, debug: bool) -> None:
     """Describe one KEY (or the start of one)."""
     del debug, quiet
-    from zoo import settings
-    from zoo.engine import list_stores
-
-    found = [s for s in list_stores(settings.store_root()) if s.folder.name.startswith(key)]
+    found = [s for s in _stores() if s.folder.name.startswith(key)]
     if len(found) != 1:
         raise UsageError(f"{len(found)} keys start with '{key}'", hint="zoo cache list")
     store = found[0]
@@ -99,13 +98,27 @@ def verify_command(*, as_json: bool, quiet: bool, debug: bool) -> None:
         )
 
 
+def _stores() -> list[StoreInfo]:
+    """Every store under the home; damage is for the verbs to tell, once."""
+    import logging
+
+    from zoo import settings
+    from zoo.engine import list_stores
+
+    logging.getLogger("zoo.engine").setLevel(logging.ERROR)
+    home = settings.home()
+    if home.exists() and not home.is_dir():
+        raise StoreError(f"'{home}' is no folder", hint="set ZOO_HOME to a folder")
+    return list_stores(settings.store_root())
+
+
 def _verify_all() -> dict[str, Any]:
     """Every store under the home, read to the last byte."""
     from zoo import settings
-    from zoo.engine import FeatureStore, list_stores
+    from zoo.engine import FeatureStore
 
     found: dict[str, Any] = {"schema": 1, "shards": 0, "rows": 0, "bytes": 0, "damaged": []}
-    for store in list_stores(settings.store_root()):
+    for store in _stores():
         damaged = store.damaged
         if store.key:  # without a readable key there is nothing to open
             with FeatureStore.at(store.folder) as opened:

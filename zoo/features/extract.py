@@ -228,9 +228,7 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
             name = items[numbers[int(np.argmin(finite))]].name
             raise SourceError(
                 f"the backbone gave values that are not finite for '{name}'",
-                hint="compute in --dtype float32"
-                if model.options.compute_dtype != "float32"
-                else "",
+                hint="compute in --dtype float32, or check the stated preprocessing",
             )
         store.append(keys[numbers], {model.column: rows})
         forwards += len(numbers)

@@ -217,6 +217,7 @@ def _load_module(described: _Described, options: LoadOptions) -> Any:
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # told by `loading`, and refused below
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError, KeyError, TypeError) as error:
@@ -234,7 +235,7 @@ def _check_complete(loading: Mapping[str, Any], tap: str, name: str) -> None:
     used = "pooler" if tap == "pooler_output" else tap
     unused = tuple(layer for layer in _UNUSED_LAYERS if not f"{used}.".startswith(layer))
     missing = [key for key in missing if not key.startswith(unused)]
-    mismatched = sorted(str(key) for key in loading.get("mismatched_keys") or [])
+    mismatched = sorted(str(key[0]) for key in loading.get("mismatched_keys") or [])
     wrong = missing or mismatched
     if wrong:
         raise SourceError(

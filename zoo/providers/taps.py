@@ -23,8 +23,6 @@ def choose(
     layer, _, pooling = wanted.rpartition("/")
     if pooling not in POOLINGS:
         layer, pooling = wanted, ""
-    if not layer and pooling == "" and wanted in POOLINGS:
-        layer, pooling = "", wanted
     tap = layer or str(stated.get("tap", ""))
     base = default or ("", "none")
     if not tap:
