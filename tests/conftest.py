@@ -27,9 +27,11 @@ def _own_home(tmp_path_factory, monkeypatch):
     """No test touches the user's store, the network or another test's rows."""
     monkeypatch.setenv("ZOO_HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    # Processes started by a test get the very package under test, installed or in place.
+    # Processes started by a test get the very package under test, installed or in place, and not
+    # the checkout's sources because they stand in the working folder.
     import zoo
 
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
     monkeypatch.setenv("PYTHONPATH", str(Path(zoo.__file__).parents[1]))
     for name in [name for name in os.environ if name.startswith("ZOO_")]:
         if name not in ("ZOO_HOME", "ZOO_TEST_ASSETS", "ZOO_ISA"):

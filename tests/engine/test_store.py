@@ -381,10 +381,7 @@ store.close()
 
 def writer(folder, start, count, *, kill=False):
     command = [sys.executable, "-c", _WRITER, str(folder), str(start), str(count), str(int(kill))]
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)}
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
 def test_two_processes_append_at_once(store):

@@ -141,7 +141,7 @@ def test_its_module_imports_the_contract_and_numpy_alone():
 
 def test_a_transfer_runs_with_it(site, tmp_path):
     words = "transfer --data sklearn:digits --model builtin:tinyconv --head cosine --json"
-    paths = [str(site), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    paths = [str(site), os.environ.get("PYTHONPATH", "")]
     ran = subprocess.run(
         [sys.executable, "-m", "zoo", *words.split()],
         capture_output=True,
