@@ -17,4 +17,4 @@ tsan:
 	cmake --preset tsan && cmake --build --preset tsan && ctest --preset tsan
 lint:
 	$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy
-	git ls-files '*.hpp' '*.cpp' '*.cu' | xargs $(PYTHON) -m clang_format --dry-run -Werror
+	git ls-files '*.hpp' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run -Werror
