@@ -45,6 +45,16 @@ def timed(command: list[str], folder: str) -> float:
     return seconds
 
 
+def processor() -> str:
+    """The processor's name as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()} ({platform.machine()})"
+
+
 def main() -> None:
     """Measure and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -78,7 +88,9 @@ def main() -> None:
         "forwards": summary["features"]["forwards"],
         "head_seconds": summary["head"]["seconds"],
         "protocol": summary["evaluation"]["protocol"],
-        "machine": {"processor": platform.machine(), "threads": int(arguments.threads)},
+        "machine": {"processor": processor(), "threads": int(arguments.threads)},
+        "model": arguments.model.rsplit("/", 1)[-1],
+        "data": Path(arguments.data).name,
         "versions": {name: metadata.version(name) for name in ("numpy", "scikit-learn")},
     }
     name = f"cached_run-{result['rows']}x{result['dim']}.json"
