@@ -17,7 +17,13 @@ def test_flag_beats_variable_beats_file_beats_default(zoo, tmp_path, photos, tin
 
 
 def test_a_broken_file_is_a_usage_error(zoo, tmp_path):
-    for text, named in [("head = ", "zoo.toml"), ("[transfr]\nseed = 1", "transfr")]:
+    for text, named in [
+        ("head = ", "zoo.toml"),
+        ("[transfr]\nseed = 1", "transfr"),
+        ("haed = 'knn'", "haed"),
+        ("[transfer]\nexport = 'f.npz'", "export"),
+        ("seed = [1]", "seed"),
+    ]:
         (tmp_path / "zoo.toml").write_text(text)
         done = zoo("plugins")
         assert done.code == 2
