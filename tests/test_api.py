@@ -78,3 +78,14 @@ def test_a_run_that_observers_hear_of(monkeypatch):
         "zoo_run_started",
         "zoo_run_failed",
     ]
+
+
+def test_numbers_are_classes_where_the_task_says_so():
+    arrays = [np.full((9, 9), 8 * i, np.uint8) for i in range(30)]
+    labels = list(range(30))
+    with pytest.raises(DataError):
+        zoo.transfer("builtin:tinyconv", arrays, labels, head="prototype")
+    got = zoo.extract("builtin:tinyconv", arrays, labels, task="class")
+    assert len(got.extracted.dataset.target.names) == 30
+    with pytest.raises(UsageError):
+        zoo.extract("builtin:tinyconv", arrays, labels, task="bogus")

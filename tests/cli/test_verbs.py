@@ -294,3 +294,46 @@ def test_ctrl_c_keeps_finished_rows_exits_130_and_says_how_to_go_on(tmp_path, ti
         [*command, "--json"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert 0 < json.loads(again.stdout)["features"]["forwards"] < 4000
+
+
+def test_predict_works_elsewhere_though_preprocess_was_a_file(zoo, photos, tiny_vit, tmp_path):
+    (tmp_path / "p.toml").write_text('filter = "bicubic"\n')
+    transfer(zoo, f"hf:{tiny_vit}", photos, "--preprocess", "p.toml", "--out", "run")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = zoo("predict", tmp_path / "run", photos / "dark", "--json", cwd=elsewhere)
+    assert done.json["forwards"] == 0
+
+
+def test_json_may_stand_before_the_subcommand(zoo):
+    assert zoo("runs", "--json", "list").json["runs"] == []
+
+
+def test_names_of_files_cannot_steer_the_terminal(zoo, photos, tiny_vit):
+    transfer(zoo, f"hf:{tiny_vit}", photos, "--out", "run")
+    (photos / "dark" / "00.png").rename(photos / "dark" / "evil\x1b]0;x.png")
+    done = zoo("predict", "run", photos / "dark")
+    assert "evil" in done.out
+    assert "\x1b" not in done.out + done.err
+
+
+def test_a_home_that_is_a_file_is_a_damaged_store(zoo, tmp_path):
+    (tmp_path / "home").write_text("")
+    done = zoo("cache", "verify", env={"ZOO_HOME": str(tmp_path / "home")})
+    assert done.code == 5
+    assert zoo("doctor", "--json", env={"ZOO_HOME": str(tmp_path / "home")}).json["problems"]
+
+
+@pytest.mark.parametrize("head", ["logistic", "ridge", "knn", "prototype"])
+def test_one_training_image_a_class_leaves_no_fold_and_still_trains(
+    zoo, photos, tiny_vit, tmp_path, head
+):
+    for split, numbers in (("train", range(1)), ("test", range(1, 12))):
+        for label in ("dark", "light"):
+            (tmp_path / "few" / split / label).mkdir(parents=True)
+            for i in numbers:
+                name = f"{i:02}.png"
+                shutil.copy(photos / label / name, tmp_path / "few" / split / label / name)
+    got = transfer(zoo, f"hf:{tiny_vit}", "few", "--head", head).json
+    assert got["data"]["splits"] == {"train": 2, "test": 22}
+    assert got["evaluation"]["metrics"]["accuracy"]["value"] > 0.7

@@ -199,3 +199,14 @@ def test_duplicates_and_groups_never_straddle_and_every_class_is_fitted(seed, n,
         assert set(labels[held]) <= set(labels[fit])
         for key in keys:
             assert not set(key[fit]) & set(key[held])
+
+
+def test_a_class_that_only_val_has_chooses_no_strength():
+    labels = ["a", "b"] * 4 + ["a", "c"] + ["a", "b"]
+    split = ("train",) * 8 + ("val",) * 2 + ("test",) * 2
+    items = tuple(Item(f"d:{i}", f"text {i}") for i in range(12))
+    data = Dataset("d", "text", items, Target.from_labels(labels), split)
+    digests = np.arange(12 * 16, dtype=np.uint8).reshape(12, 16)
+    ((fit, judged),) = plan_splits(data, digests).folds
+    assert fit.tolist() == list(range(8))
+    assert judged.tolist() == [8]

@@ -41,7 +41,7 @@ class KnnHead(Head):
         sample_weight: np.ndarray | None = None,
         seed: int = 0,
     ) -> None:
-        """Keep the rows that have weight, all as equals; by default 5 neighbours."""
+        """Keep the rows that have weight, all as equals; by default at most 5 neighbours."""
         del seed  # nothing here is random
         codes, k = arrays.class_codes(target, rows, self.name)
         x = rows.array()
@@ -51,7 +51,8 @@ class KnnHead(Head):
             engine.require_rows(x)
         self._rows, self._codes, self._classes = x, codes, k
         if self.strength is None:
-            self.strength = 5.0
+            # More neighbours than the smallest class has rows would outvote it wherever it is.
+            self.strength = float(min(5, np.unique(codes, return_counts=True)[1].min()))
 
     def strengths(self, rows: Rows, target: Target) -> tuple[float, ...]:
         """Those of 50, 20, 10, 5, 3 and 1 neighbours that the rows can give."""
