@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from zoo import _core, engine
@@ -84,7 +86,12 @@ def test_logistic_beats_or_equals_scikit_learn(n, d, k, scale, seed, gap):
         w, b = w[present], b[present]
     ours = objective(x, named, w, b, strength, weight)
     assert fit.converged
-    assert ours <= sklearn_objective(x, named, strength, weight) * (1 + 1e-7)
+    with warnings.catch_warnings():
+        # Where its Newton steps drown in rounding it says so and goes on with L-BFGS: its point is
+        # then no optimum, but still none that ours may lie above.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        theirs = sklearn_objective(x, named, strength, weight)
+    assert ours <= theirs * (1 + 1e-7)
     assert np.isfinite(fit.intercepts).all()
 
 
