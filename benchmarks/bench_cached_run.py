@@ -91,6 +91,8 @@ def main() -> None:
         "machine": {"processor": processor(), "threads": int(arguments.threads)},
         "model": arguments.model.rsplit("/", 1)[-1],
         "data": Path(arguments.data).name,
+        "command": f"bench_cached_run.py --limit {arguments.limit} --repeats {arguments.repeats}"
+        + (" --peer" if arguments.peer else ""),
         "versions": {name: metadata.version(name) for name in ("numpy", "scikit-learn")},
     }
     name = f"cached_run-{result['rows']}x{result['dim']}.json"
