@@ -3,11 +3,18 @@
 // Columns are independent: a row may be in some and not in others. A row of a column is written
 // once and never replaced; where two writers wrote the same row, the shard with the lower name
 // wins. Any number of processes may read and write one folder without locks; refresh() sees what
-// others have sealed since. The format of a shard is in csrc/README.md.
+// others have sealed since. The format of shards and journals is in csrc/README.md.
+//
+// What append() has returned from is committed: it survives the death of the process, in a journal
+// that whoever opens the folder next makes a shard of. What a shard holds is durable: it survives a
+// loss of power.
 //
 // Damage is never a signal and never a row of zeros. A shard whose header or length is wrong
 // serves nothing, is listed by damaged(), and its rows count as absent. A shard whose seal or row
-// checksum is wrong makes gather() throw Error(kCorrupt) with the shard's path.
+// checksum is wrong makes gather(), lengths() and Scan throw Error(kCorrupt) with the shard's path.
+// A shard that is gone when its rows are read is looked for once more: compaction may have moved
+// the rows; rows that are nowhere are an Error(kCorrupt) that names the shard, and absent from then
+// on.
 //
 // All members may be called from several threads at once. Errors: kInvalid (the arguments), kIo
 // (the system, with its errno), kCorrupt (damage), and what Context::poll throws.
@@ -26,34 +33,51 @@
 
 namespace zoo {
 
+class Mapping;
 class Vfs;
 
-enum class DType : std::uint8_t { kF32, kF16, kBF16 };
+enum class DType : std::uint8_t { kF32, kF16, kBF16, kI8 };
 
 [[nodiscard]] std::size_t dtype_size(DType dtype) noexcept;       // bytes of one value
-[[nodiscard]] std::string_view dtype_name(DType dtype) noexcept;  // "F32", "F16", "BF16"
+[[nodiscard]] std::string_view dtype_name(DType dtype) noexcept;  // "F32", "F16", "BF16", "I8"
 [[nodiscard]] DType dtype_from_name(std::string_view name);       // the reverse; kInvalid
 
 // What names a row: 128 bits of a digest, so that its bits are as good as random.
 struct RowKey {
   std::array<std::uint8_t, 16> bytes{};
   friend bool operator==(const RowKey&, const RowKey&) = default;
+  friend auto operator<=>(const RowKey&, const RowKey&) = default;
 };
 static_assert(sizeof(RowKey) == 16);
 
-// A column's name is 1 to 255 bytes of UTF-8 without control characters; "key", "crc", "seal" and
-// the prefixes "pad:", "offsets:" and "scale:" are the format's own.
+// A column's name is 1 to 255 bytes of UTF-8 without control characters; "key", "order", "seal" and
+// the prefixes "pad:", "offsets:", "scale:" and "crc:" are the format's own.
 struct ColumnSpec {
   std::string name;
   DType dtype = DType::kF32;
-  std::size_t dim = 0;  // values in a row, at least 1
+  std::size_t dim = 0;  // values in a vector, at least 1
+  // A row is one vector, or any number of them, none included: tokens, patches, frames.
+  bool ragged = false;
   friend bool operator==(const ColumnSpec&, const ColumnSpec&) = default;
 };
 
-// Rows to append: rows * dim values, row-major and without gaps, little-endian.
+// Rows of a column, row-major and without gaps, little-endian.
 struct ColumnRows {
   ColumnSpec spec;
-  std::span<const std::byte> values;
+  std::span<const std::byte> values;  // rows * dim values; ragged: offsets.back() * dim values
+  // Ragged columns alone: rows + 1 numbers from 0 on that never fall; row i has the vectors
+  // offsets[i] .. offsets[i + 1].
+  std::span<const std::int64_t> offsets = {};
+  // kI8 alone: what each vector's integers are multiplied by.
+  std::span<const float> scales = {};
+};
+
+// Where rows go. `offsets` says how many vectors the caller has room for in each row, as lengths()
+// gave them; ragged columns alone. `scales` has room for one number a vector; kI8 alone.
+struct RowBuffers {
+  std::span<std::byte> values;
+  std::span<const std::int64_t> offsets = {};
+  std::span<float> scales = {};
 };
 
 struct ColumnInfo {
@@ -73,17 +97,60 @@ struct VerifyReport {
   std::vector<Damage> damaged;
 };
 
+struct CompactReport {
+  std::size_t before = 0;  // shards that were merged and removed
+  std::size_t after = 0;   // shards that hold their rows now
+  std::size_t rows = 0;
+};
+
 struct StoreOptions {
-  // A column's buffered rows become a shard once they reach this many bytes or this age. The age
-  // is looked at when rows are appended. Until close, a column written to keeps so much memory.
+  // Committed rows become shards once they reach this many bytes or this age. The age is looked at
+  // when rows are appended. Rows not sealed yet are kept in memory, too.
   std::uint64_t shard_bytes = std::uint64_t{64} << 20;
   std::uint64_t seal_ns = std::uint64_t{30} * 1'000'000'000;
   Vfs* vfs = nullptr;  // the operating system where null; outlives the store
 };
 
+// A column of one sealed shard as it lies in the file, mapped; `file` keeps it valid, even after
+// the shard was unlinked. The bytes are not checked: verify() does that.
+struct ShardView {
+  std::string shard;
+  ColumnSpec spec;
+  std::span<const RowKey> keys;
+  std::span<const std::byte> values;
+  std::span<const std::int64_t> offsets;
+  std::span<const float> scales;
+  std::shared_ptr<const Mapping> file;
+};
+
+// Reads a column's rows in the order of the files, each once, a block at a time.
+class Scan {
+ public:
+  ~Scan();
+  Scan(Scan&&) noexcept;
+  Scan& operator=(Scan&&) noexcept;
+  struct Size {
+    std::size_t rows = 0;     // of the next block; 0 at the end
+    std::size_t vectors = 0;  // in them; equal to `rows` where the column is not ragged
+  };
+  // The size of the next block, of at most so many rows (at least 1). Begins to read ahead.
+  [[nodiscard]] Size next(std::size_t most);
+  // Reads that block, every row checked against its checksum. Of a ragged column `offsets` (rows +
+  // 1) is filled as well.
+  void read(const Context& context, std::span<RowKey> keys, const RowBuffers& out,
+            std::span<std::int64_t> offsets = {});
+
+ private:
+  friend class Store;
+  class Impl;
+  explicit Scan(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
 class Store {
  public:
-  // Opens an existing folder by reading the header and the keys of every shard in it.
+  // Opens an existing folder by reading the header of every shard in it. Journals of dead writers
+  // become shards; where the folder can't be written to, their rows are read from memory.
   explicit Store(std::string folder, StoreOptions options = {});
   // Seals what is buffered, silently; call close() to hear of errors.
   ~Store();
@@ -94,35 +161,53 @@ class Store {
   void contains(std::span<const RowKey> keys, std::string_view column,
                 std::span<std::uint8_t> out) const;
 
-  // Buffers those rows that a column lacks, the first of equal keys, and seals full shards.
-  // Returns the rows taken, summed over columns. The first append fixes a column's dtype and dim;
-  // others are kInvalid, and then nothing is taken. Rows taken are seen by this store at once and
-  // by others once sealed. When a shard can't be written the error is thrown, the rows buffered so
-  // far stay, and the next append or flush tries again.
+  // Commits those rows that a column lacks, the first of equal keys, and seals full shards. Returns
+  // the rows taken, summed over columns. The first append fixes a column's dtype, dim and
+  // raggedness; others are kInvalid. Rows taken are seen by this store at once and by others once
+  // sealed. When they can't be committed an error is thrown and none is taken. When a shard can't
+  // be written the error is thrown too, but the rows are taken: the next append or flush tries
+  // again.
   std::size_t append(const Context& context, std::span<const RowKey> keys,
                      std::span<const ColumnRows> columns);
 
-  // Copies the rows of `keys`, in their order, to `out` of keys.size() * dim values; each row read
-  // from a shard is checked against its checksum. Returns how many keys the column lacks; unless
-  // that is 0, `out` is left as it was. After an error its content is not specified.
-  std::size_t gather(const Context& context, std::span<const RowKey> keys, std::string_view column,
-                     std::span<std::byte> out) const;
+  // The vectors in each row. Returns how many keys the column lacks; unless that is 0, `out` is
+  // left as it was.
+  std::size_t lengths(const Context& context, std::span<const RowKey> keys, std::string_view column,
+                      std::span<std::int64_t> out) const;
 
-  // Seals everything buffered: durable on return.
+  // Copies the rows of `keys`, in their order, to `out`; each row read from a shard is checked
+  // against its checksum. Returns how many keys the column lacks; unless that is 0, `out` is left
+  // as it was. After an error its content is not specified.
+  std::size_t gather(const Context& context, std::span<const RowKey> keys, std::string_view column,
+                     const RowBuffers& out) const;
+
+  // All rows of a column, those not sealed yet last; what is appended later is not seen. Nothing of
+  // an unknown column.
+  [[nodiscard]] Scan scan(std::string_view column) const;
+  // The shards that have the column, as they lie; a row that two shards hold is in two views, and
+  // rows not sealed yet are in none.
+  [[nodiscard]] std::vector<ShardView> views(std::string_view column) const;
+
+  // Seals everything committed: durable on return.
   void flush(const Context& context);
   // Flushes; append() is kInvalid afterwards, reading goes on.
   void close(const Context& context);
-  // Takes up the shards that others have sealed or removed since.
+  // Takes up the shards that others have sealed or removed since, and dead writers' journals.
   void refresh();
+  // Merges small shards of the same columns into larger ones, and removes them. Safe beside readers
+  // and writers, other compactions too. Damaged shards are left as they are.
+  CompactReport compact(const Context& context);
 
   [[nodiscard]] std::vector<ColumnInfo> columns() const;  // by name
-  [[nodiscard]] std::vector<Damage> damaged() const;      // found by opening or refresh, by name
-  [[nodiscard]] std::size_t shard_count() const;          // sound ones
-  [[nodiscard]] std::uint64_t byte_count() const;         // of sound shards
+  // Copies the column's spec; false where no shard and no row of this store has it.
+  bool find_column(std::string_view name, ColumnSpec& out) const;
+  [[nodiscard]] std::vector<Damage> damaged() const;  // found by opening or refresh, by name
+  [[nodiscard]] std::size_t shard_count() const;      // sound ones
+  [[nodiscard]] std::uint64_t byte_count() const;     // of sound shards
   [[nodiscard]] const std::string& folder() const noexcept;
 
-  // Reads every byte of every shard now in the folder: header, padding, checksums, seal. Changes
-  // nothing; temporary files of dead writers are not damage.
+  // Reads every byte of every shard now in the folder: header, padding, order, checksums, seal.
+  // Changes nothing; journals and temporary files of dead writers are not damage.
   [[nodiscard]] VerifyReport verify(const Context& context) const;
 
  private:

@@ -1,6 +1,8 @@
 // The Vfs of POSIX systems: the one place of the core that calls the operating system.
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,8 +79,29 @@ class PosixFile final : public File {
       const std::size_t count = std::min(data.size(), kMaxTransfer);
       const auto put = retry([&] { return ::write(fd_.get(), data.data(), count); });
       if (put < 0) fail("write", path_, errno);
+      if (put == 0) fail("write", path_, EIO);  // POSIX allows it; asking for ever would hang
       data = data.subspan(static_cast<std::size_t>(put));
+      written_ += static_cast<std::uint64_t>(put);
     }
+  }
+
+  void reserve(std::uint64_t bytes) override {
+#ifdef __linux__
+    // fallocate, not posix_fallocate: where a file system has none, the C library would write
+    // into every block of the file instead.
+    if (retry([&] { return ::fallocate(fd_.get(), 0, 0, static_cast<off_t>(bytes)); }) == 0) return;
+    if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) fail("reserve", path_, errno);
+#else
+    (void)bytes;
+#endif
+  }
+
+  void start_sync() override {
+#ifdef __linux__
+    const std::uint64_t from = std::exchange(started_, written_);
+    (void)::sync_file_range(fd_.get(), static_cast<off_t>(from), static_cast<off_t>(written_ - from),
+                            SYNC_FILE_RANGE_WRITE);
+#endif
   }
 
   void sync() override {
@@ -88,15 +111,70 @@ class PosixFile final : public File {
     if (retry([&] { return ::fsync(fd_.get()); }) != 0) fail("fsync", path_, errno);
   }
 
+  bool lock() override {
+    if (retry([&] { return ::flock(fd_.get(), LOCK_EX | LOCK_NB); }) == 0) return true;
+    if (errno == EWOULDBLOCK) return false;
+    if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL ||
+        errno == EBADF) {
+      return true;
+    }
+    fail("lock", path_, errno);
+  }
+
+  void will_need(std::uint64_t offset, std::uint64_t bytes) const override {
+#ifdef POSIX_FADV_WILLNEED
+    (void)::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                          POSIX_FADV_WILLNEED);
+#else
+    (void)offset, (void)bytes;
+#endif
+  }
+
  private:
   Descriptor fd_;
   std::string path_;
+  std::uint64_t written_ = 0;
+  [[maybe_unused]] std::uint64_t started_ = 0;
+};
+
+class PosixMapping final : public Mapping {
+ public:
+  PosixMapping(int fd, const std::string& path) {
+    struct stat status = {};
+    if (::fstat(fd, &status) != 0) fail("stat", path, errno);
+    size_ = static_cast<std::size_t>(status.st_size);
+    if (size_ == 0) return;  // mmap takes no empty range
+    data_ = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd, 0);
+    if (data_ == MAP_FAILED) fail("map", path, errno);
+  }
+  ~PosixMapping() override {
+    if (size_ > 0) (void)::munmap(data_, size_);
+  }
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept override {
+    return {static_cast<const std::byte*>(data_), size_};
+  }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 class PosixVfs final : public Vfs {
  public:
   std::unique_ptr<File> open_read(const std::string& path) override {
     return open(path, O_RDONLY, "open");
+  }
+
+  std::unique_ptr<Mapping> map(const std::string& path) override {
+    const Descriptor fd(open_descriptor(path, O_RDONLY, "open"));
+    return std::make_unique<PosixMapping>(fd.get(), path);
+  }
+
+  bool exists(const std::string& path) override {
+    struct stat status = {};
+    if (::lstat(path.c_str(), &status) == 0) return true;
+    if (errno != ENOENT && errno != ENOTDIR) fail("stat", path, errno);
+    return false;
   }
 
   std::unique_ptr<File> create(const std::string& path) override {
@@ -161,16 +239,27 @@ class PosixVfs final : public Vfs {
   }
 
  private:
-  static std::unique_ptr<File> open(const std::string& path, int flags, const char* act) {
+  static int open_descriptor(const std::string& path, int flags, const char* act) {
     const int fd = retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0666); });
     if (fd < 0) fail(act, path, errno);
-    return std::make_unique<PosixFile>(fd, path);
+    return fd;
+  }
+
+  static std::unique_ptr<File> open(const std::string& path, int flags, const char* act) {
+    return std::make_unique<PosixFile>(open_descriptor(path, flags, act), path);
   }
 };
 
 }  // namespace
 
-bool is_not_found(int os_code) noexcept { return os_code == ENOENT; }
+bool is_not_found(int os_code) noexcept { return os_code == ENOENT || os_code == ENOTDIR; }
+
+bool is_out_of_files(int os_code) noexcept { return os_code == EMFILE || os_code == ENFILE; }
+
+bool is_unwritable(int os_code) noexcept {
+  return os_code == EROFS || os_code == EACCES || os_code == EPERM || os_code == ENOSPC ||
+         os_code == EDQUOT;
+}
 
 Vfs& system_vfs() {
   static PosixVfs vfs;

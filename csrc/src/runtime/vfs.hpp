@@ -25,8 +25,30 @@ class File {
   virtual std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const = 0;
   // Writes all of `data` at the end of what was written.
   virtual void write(std::span<const std::byte> data) = 0;
+  // Takes the disk space for so many bytes before they are written, so that a full disk says so
+  // first; does nothing where the file system can't. The file's size may grow at once.
+  virtual void reserve(std::uint64_t bytes) = 0;
+  // Asks the system to begin with writing out what was written so far; a hint.
+  virtual void start_sync() = 0;
   // Returns once the file's bytes survive a loss of power.
   virtual void sync() = 0;
+  // Takes the file's lock until it is closed; false where another open file has it. True, too,
+  // where the system keeps no locks: they may save work, integrity never rests on them.
+  [[nodiscard]] virtual bool lock() = 0;
+  // Says that these bytes will be read soon; a hint.
+  virtual void will_need(std::uint64_t offset, std::uint64_t bytes) const = 0;
+};
+
+// A file's bytes in memory, read-only, as long as it lives: of a file that has been unlinked too.
+// Reading past what another process has truncated is a signal (SIGBUS): nothing of the engine's
+// own reads goes through it.
+class Mapping {
+ public:
+  Mapping() = default;
+  virtual ~Mapping() = default;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  [[nodiscard]] virtual std::span<const std::byte> bytes() const noexcept = 0;
 };
 
 class Vfs {
@@ -37,6 +59,10 @@ class Vfs {
   Vfs& operator=(const Vfs&) = delete;
 
   [[nodiscard]] virtual std::unique_ptr<File> open_read(const std::string& path) = 0;
+  // Maps a whole file.
+  [[nodiscard]] virtual std::unique_ptr<Mapping> map(const std::string& path) = 0;
+  // Whether the path names a file now.
+  [[nodiscard]] virtual bool exists(const std::string& path) = 0;
   // Makes a new file for writing; one that exists is an error.
   [[nodiscard]] virtual std::unique_ptr<File> create(const std::string& path) = 0;
   virtual void rename(const std::string& from, const std::string& to) = 0;
@@ -52,8 +78,11 @@ class Vfs {
   [[nodiscard]] virtual std::string unique_stem() = 0;
 };
 
-// Whether an errno carried by Error::os_code says that a file does not exist.
+// What an errno carried by Error::os_code says: the file does not exist; this process has too many
+// files open; the folder can't be written to, now or ever, while reading it may go on.
 [[nodiscard]] bool is_not_found(int os_code) noexcept;
+[[nodiscard]] bool is_out_of_files(int os_code) noexcept;
+[[nodiscard]] bool is_unwritable(int os_code) noexcept;
 
 // The operating system itself; lives as long as the process.
 Vfs& system_vfs();
