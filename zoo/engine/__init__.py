@@ -22,15 +22,27 @@ from zoo.engine.rotation import (
     strength_grid,
     total_variance,
 )
-from zoo.engine.store import FeatureStore, StoreInfo, VerifyReport, list_stores
+from zoo.engine.rows import Ragged, Scaled
+from zoo.engine.store import (
+    CompactReport,
+    FeatureStore,
+    ShardView,
+    StoreInfo,
+    VerifyReport,
+    list_stores,
+)
 
 __all__ = [
+    "CompactReport",
     "FeatureStore",
     "FileDigests",
     "LogisticFit",
     "LogisticPath",
+    "Ragged",
     "RidgeFit",
     "Rotation",
+    "Scaled",
+    "ShardView",
     "StoreInfo",
     "VerifyReport",
     "build_info",

@@ -12,19 +12,24 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from zoo import _core
-from zoo.engine.bfloat16 import from_bfloat16, to_bfloat16
 from zoo.engine.keys import KEY_BYTES, KEY_FILE, key_problem, read_key, store_folder, write_key
 from zoo.engine.native_errors import DAMAGED_HINT, store_errors, translated
+from zoo.engine.rows import (
+    NAMES,
+    Ragged,
+    Rows,
+    Scaled,
+    check_dtype,
+    empty,
+    given,
+    stored,
+)
 from zoo.errors import StoreError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _log = logging.getLogger(__name__)
-
-_STORED = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
-_NAMES = {native: name for name, native in _STORED.items()}
-
 
 @dataclass(frozen=True)
 class VerifyReport:
@@ -41,6 +46,54 @@ class VerifyReport:
     rows: int
     bytes: int
     damaged: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class CompactReport:
+    """What merging small shards did.
+
+    Attributes:
+        before: shards that were merged and removed.
+        after: shards that hold their rows now.
+        rows: rows in those.
+    """
+
+    before: int
+    after: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class ShardView:
+    """A column of one sealed shard as it lies in the file: arrays over a read-only mapping.
+
+    They stay good when the shard is removed. They are not checked (`FeatureStore.verify` is what
+    checks), and a file that somebody truncates under a mapping ends the process: where that can
+    happen take ``copy=True``.
+
+    Attributes:
+        shard: file name.
+        keys: (n, 16) uint8.
+        values: (n, d), or (sum t, d) of a ragged column; uint16 bits of a bfloat16 one.
+        offsets: (n + 1,) int64 of a ragged column, else None.
+        scales: float32, one a vector of an int8 column, else None.
+    """
+
+    shard: str
+    keys: NDArray[np.uint8]
+    values: NDArray[Any]
+    offsets: NDArray[np.int64] | None
+    scales: NDArray[np.float32] | None
+    _native: Any = field(default=None, repr=False)
+
+    def __dlpack__(self, *, max_version: tuple[int, int] | None = None, **_: Any) -> Any:
+        """The values for any consumer of DLPack 1.0, bfloat16 as such; read-only."""
+        if self._native is None:
+            return self.values.__dlpack__(max_version=max_version)
+        return self._native.dlpack(max_version)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)  # the CPU
 
 
 @dataclass(frozen=True)
@@ -72,11 +125,17 @@ class FeatureStore:
     """The rows of one key: a folder of immutable shards, shared by any number of processes.
 
     Rows have 16-byte keys (`row_keys`) and stand in named columns; a row may be in some columns
-    and not in others. A row is written once and never replaced. What was appended is seen by this
-    object at once, and by others once sealed: on flush, on close, and by the append that makes a
-    column's unsealed rows 64 MiB, or finds the first of them 30 seconds old.
-    Values are float32, float16 or bfloat16; NumPy has no bfloat16, so such rows go in and come out
-    as float32, or with ``dtype="bfloat16"`` as their bits in uint16.
+    and not in others. A row is written once and never replaced.
+
+    When `append` has returned, its rows are committed: they survive the death of the process. They
+    are durable, and seen by others, once sealed: on `flush`, on `close`, and by the append that
+    makes the unsealed rows 64 MiB, or finds the first of them 30 seconds old. Whoever opens a store
+    seals what a dead writer had committed.
+
+    A column holds float32, float16, bfloat16 or int8 with a scale a vector, and one vector a row or
+    any number (`Ragged`). NumPy has no bfloat16: such rows go in and come out as float32, or with
+    ``dtype="bfloat16"`` as their bits in uint16. int8 rows come out as float32, or with
+    ``dtype="int8"`` as `Scaled`.
 
     Make one with `create`, `open` or `at`. Every failure is a StoreError.
     """
@@ -91,6 +150,7 @@ class FeatureStore:
         self.folder = folder
         self.key, self.provenance = read_key(folder)
         self._closed = False
+        self._appended = False
         with store_errors(folder):
             self._native = _core.Store(
                 str(folder), shard_bytes=shard_bytes, seal_seconds=seal_seconds
@@ -138,23 +198,27 @@ class FeatureStore:
     def append(
         self,
         keys: NDArray[np.uint8],
-        columns: Mapping[str, NDArray[Any]],
+        columns: Mapping[str, Rows],
         *,
         dtype: str | None = None,
     ) -> int:
-        """Add the rows that each column lacks; returns how many were added, over all columns.
+        """Commit the rows that each column lacks; returns how many were added, over all columns.
 
         Args:
             keys: (n, 16) uint8; of equal keys the first row counts.
-            columns: name to (n, d) float32 or float16, d at least 1. The first rows of a column fix
-                its dtype and d.
-            dtype: what to store float32 values as: ``float32``, ``float16`` or ``bfloat16``
-                (rounded to nearest, ties to even). uint16 arrays are the bits of bfloat16 and
-                need ``dtype="bfloat16"``. Default: the arrays' own dtype.
+            columns: name to (n, d) float32 or float16, d at least 1, or a `Ragged` of n rows. The
+                first rows of a column fix its dtype, d and raggedness.
+            dtype: what to store float32 values as: ``float32``, ``float16``, ``bfloat16`` (rounded
+                to nearest, ties to even) or ``int8`` (with a scale a vector). uint16 arrays are the
+                bits of bfloat16 and need ``dtype="bfloat16"``; a `Scaled` is int8 already.
+                Default: the arrays' own dtype.
         """
-        given = [(name, *_stored(name, values, dtype)) for name, values in columns.items()]
+        parts = [(name, *stored(name, rows, dtype)) for name, rows in columns.items()]
+        checked = _checked_keys(keys)
         with self._errors():
-            return self._native.append(_checked_keys(keys), given)
+            self._appended = True
+            self._keep_folder()
+            return self._native.append(checked, parts)
 
     def rows(
         self,
@@ -163,41 +227,97 @@ class FeatureStore:
         *,
         dtype: str | None = None,
         threads: int = 1,
-    ) -> NDArray[Any]:
-        """The rows of the (n, 16) keys in their order, (n, d), each checked against its checksum.
+    ) -> Rows:
+        """The rows of the (n, 16) keys in their order, each checked against its checksum.
 
-        float32 and float16 columns come as they are stored, bfloat16 as float32; ``dtype`` asks for
-        ``float32`` or, of bfloat16 columns, for ``bfloat16``: their bits as uint16. Raises
-        StoreError when rows are missing (how many) or damaged (in which shard).
+        (n, d), or a `Ragged`; ``dtype`` is the column's own or ``float32``. Raises StoreError when
+        rows are missing (how many) or damaged (in which shard).
         """
-        stored, dim, _ = self.columns().get(column, ("", 0, 0))
-        if not stored:
-            known = ", ".join(self.columns()) or "none"
-            raise self._missing(f"column '{column}' is not in {self.folder}; it has: {known}")
-        if dtype not in {None, "float32", stored}:
-            raise StoreError(f"column '{column}' holds {stored}, not {dtype}")
+        native, dim, ragged = self._spec(column)
+        check_dtype(column, native, dtype)
         checked = _checked_keys(keys)
-        out = np.empty((len(checked), dim), "uint16" if stored == "bfloat16" else stored)
+        vectors, offsets, missing = len(checked), None, 0
         with self._errors():
-            missing = self._native.gather(checked, column, out, threads=threads)
+            if ragged:
+                offsets = np.zeros(len(checked) + 1, np.int64)
+                missing = self._native.lengths(checked, column, offsets[1:])
+                np.cumsum(offsets, out=offsets)
+                vectors = int(offsets[-1])
+            if not missing:
+                values, scales = empty(native, vectors, dim)
+                missing = self._native.gather(
+                    checked, column, values, offsets, scales, threads=threads
+                )
         if missing:
             raise self._missing(
                 f"{missing} of {len(checked)} rows are missing from column '{column}' of "
                 f"{self.folder}"
             )
-        if stored == "bfloat16":
-            return out if dtype == "bfloat16" else from_bfloat16(out)
-        return out if dtype is None else out.astype(dtype, copy=False)
+        return given(native, values, offsets, scales, dtype)
+
+    def stream(
+        self,
+        column: str,
+        *,
+        block_rows: int = 4096,
+        dtype: str | None = None,
+        threads: int = 1,
+    ) -> Iterator[tuple[NDArray[np.uint8], Rows]]:
+        """Blocks of (keys, rows), every row of the column once, in the order of the files.
+
+        A block has 1 to `block_rows` rows, each checked against its checksum; the next is read
+        ahead. Rows that are appended while it runs are not seen. Raises as `rows` does.
+        """
+        native, dim, ragged = self._spec(column)
+        check_dtype(column, native, dtype)
+        with self._errors():
+            scan = self._native.scan(column)
+        while True:
+            with store_errors(self.folder):
+                count, vectors = scan.next(block_rows)
+                if not count:
+                    return
+                keys = np.empty((count, KEY_BYTES), np.uint8)
+                offsets = np.empty(count + 1, np.int64) if ragged else None
+                values, scales = empty(native, vectors, dim)
+                scan.read(keys, values, offsets, scales, threads=threads)
+            yield keys, given(native, values, offsets, scales, dtype)
+
+    def views(self, column: str, *, copy: bool = False) -> list[ShardView]:
+        """The column as it lies in each sealed shard, without reading it: see `ShardView`.
+
+        A row that two shards hold is in two views, and rows that are not sealed are in none. With
+        ``copy=True`` the arrays are copies in memory, every row checked.
+        """
+        self._spec(column)
+        if not copy:
+            with self._errors():
+                return [
+                    ShardView(v.shard, v.keys, v.values, v.offsets, v.scales, v)
+                    for v in self._native.views(column)
+                ]
+        blocks = self.stream(column, block_rows=1 << 20, dtype=NAMES[self._spec(column)[0]])
+        copies = []
+        for number, (keys, rows) in enumerate(blocks):
+            offsets = rows.offsets if isinstance(rows, Ragged) else None
+            flat = rows.values if isinstance(rows, Ragged) else rows
+            scales = flat.scales if isinstance(flat, Scaled) else None
+            values = flat.values if isinstance(flat, Scaled) else flat
+            copies.append(ShardView(f"copy {number}", keys, values, offsets, scales))
+        return copies
 
     def columns(self) -> dict[str, tuple[str, int, int]]:
         """Each column's (dtype, dim, rows), by name; rows not sealed yet included."""
-        return {
-            name: (_NAMES[stored], dim, rows) for name, stored, dim, rows in self._native.columns()
-        }
+        with store_errors(self.folder):
+            return {
+                name: (NAMES[native], dim, rows)
+                for name, native, dim, rows, _ in self._native.columns()
+            }
 
     def flush(self) -> None:
         """Seal what was appended; on return it survives a loss of power."""
         with self._errors():
+            self._keep_folder()
             self._native.flush()
 
     def close(self) -> None:
@@ -205,6 +325,7 @@ class FeatureStore:
         if self._closed:
             return
         with self._errors():
+            self._keep_folder()
             self._native.close()
         self._closed = True
 
@@ -212,6 +333,14 @@ class FeatureStore:
         """Take up what other processes have sealed or removed since."""
         with self._errors():
             self._native.refresh()
+
+    def compact(self) -> CompactReport:
+        """Merge small shards of the same columns; safe beside other readers and writers.
+
+        Close does so by itself when a writer leaves many.
+        """
+        with self._errors():
+            return CompactReport(*self._native.compact())
 
     def verify(self, *, threads: int = 1) -> VerifyReport:
         """Read every byte of every shard and the key; changes nothing."""
@@ -251,6 +380,19 @@ class FeatureStore:
         with store_errors(self.folder):
             yield
 
+    def _spec(self, column: str) -> tuple[str, int, bool]:
+        """Native dtype, d and whether it is ragged; StoreError for an unknown column."""
+        spec = self._native.spec(column)
+        if spec is None:
+            known = ", ".join(self.columns()) or "none"
+            raise self._missing(f"column '{column}' is not in {self.folder}; it has: {known}")
+        return spec
+
+    def _keep_folder(self) -> None:
+        """Make the folder again where it was pruned since: rows in hand need a place."""
+        if self._appended and not (self.folder / KEY_FILE).exists():
+            write_key(self.folder, self.key, self.provenance)
+
     def _missing(self, what: str) -> StoreError:
         damaged = ", ".join(shard for shard, _ in self._native.damaged())
         if not damaged:
@@ -284,26 +426,3 @@ def _checked_keys(keys: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if keys.dtype != np.uint8 or keys.ndim != 2 or keys.shape[1] != KEY_BYTES:
         raise StoreError(f"keys must be (n, {KEY_BYTES}) uint8, not {keys.shape} {keys.dtype}")
     return np.ascontiguousarray(keys)
-
-
-def _stored(name: str, values: NDArray[Any], dtype: str | None) -> tuple[str, NDArray[Any]]:
-    given = values.dtype.name
-    wanted = dtype or given
-    if wanted not in _STORED or given not in {"float32", "float16", "uint16"}:
-        raise StoreError(
-            f"column '{name}': cannot store {given} as {wanted}",
-            hint=f"give float32 or float16 values, and a dtype of {', '.join(_STORED)}",
-        )
-    if given == "uint16" and wanted != "bfloat16":
-        raise StoreError(f"column '{name}': uint16 values are the bits of bfloat16 alone")
-    if given == "uint16" or wanted != "bfloat16":  # by name, so big-endian arrays are swapped too
-        try:
-            with np.errstate(over="raise"):
-                raw = "uint16" if given == "uint16" else wanted
-                return _STORED[wanted], np.ascontiguousarray(values, dtype=raw)
-        except FloatingPointError as error:
-            raise StoreError(
-                f"column '{name}': values past {wanted}'s range",
-                hint="store them as float32 or bfloat16",
-            ) from error
-    return _STORED[wanted], to_bfloat16(np.asarray(values, dtype=np.float32))

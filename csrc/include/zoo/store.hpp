@@ -163,10 +163,10 @@ class Store {
 
   // Commits those rows that a column lacks, the first of equal keys, and seals full shards. Returns
   // the rows taken, summed over columns. The first append fixes a column's dtype, dim and
-  // raggedness; others are kInvalid. Rows taken are seen by this store at once and by others once
-  // sealed. When they can't be committed an error is thrown and none is taken. When a shard can't
-  // be written the error is thrown too, but the rows are taken: the next append or flush tries
-  // again.
+  // raggedness; others are kInvalid, and then nothing is taken. Rows taken are seen by this store at
+  // once and by others once sealed. They are committed some MiB at a time: where that fails the
+  // error is thrown, and those before stay. Where a shard can't be written the error is thrown too,
+  // no row is lost, and the next append or flush tries again.
   std::size_t append(const Context& context, std::span<const RowKey> keys,
                      std::span<const ColumnRows> columns);
 
@@ -190,7 +190,8 @@ class Store {
 
   // Seals everything committed: durable on return.
   void flush(const Context& context);
-  // Flushes; append() is kInvalid afterwards, reading goes on.
+  // Flushes; append() is kInvalid afterwards, reading goes on. A writer that leaves many small
+  // shards behind merges them as compact() does; if that fails, they just stay.
   void close(const Context& context);
   // Takes up the shards that others have sealed or removed since, and dead writers' journals.
   void refresh();

@@ -51,4 +51,15 @@ std::uint32_t crc32c(std::uint32_t crc, const void* data, std::size_t size) noex
   return crc32c_portable(crc, data, size);
 }
 
+void crc32c_lanes(std::array<std::uint32_t, kCrcLanes>& crcs,
+                  const std::array<const void*, kCrcLanes>& data, std::size_t size) noexcept {
+#ifdef ZOO_CRC32C_ISA
+  static const bool available = crc32c_isa_available();
+  if (available) return crc32c_lanes_isa(crcs, data, size);
+#endif
+  for (std::size_t lane = 0; lane < kCrcLanes; ++lane) {
+    crcs[lane] = crc32c_portable(crcs[lane], data[lane], size);
+  }
+}
+
 }  // namespace zoo::detail

@@ -10,7 +10,18 @@
 
 namespace zoo {
 
-std::size_t dtype_size(DType dtype) noexcept { return dtype == DType::kF32 ? 4 : 2; }
+std::size_t dtype_size(DType dtype) noexcept {
+  switch (dtype) {
+    case DType::kF32:
+      return 4;
+    case DType::kF16:
+    case DType::kBF16:
+      return 2;
+    case DType::kI8:
+      return 1;
+  }
+  return 0;
+}
 
 std::string_view dtype_name(DType dtype) noexcept {
   switch (dtype) {
@@ -20,16 +31,18 @@ std::string_view dtype_name(DType dtype) noexcept {
       return "F16";
     case DType::kBF16:
       return "BF16";
+    case DType::kI8:
+      return "I8";
   }
   return "";
 }
 
 DType dtype_from_name(std::string_view name) {
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kI8}) {
     if (name == dtype_name(dtype)) return dtype;
   }
   throw Error(ErrorKind::kInvalid,
-              "a column's dtype is F32, F16 or BF16, not '" + std::string(name) + "'");
+              "a column's dtype is F32, F16, BF16 or I8, not '" + std::string(name) + "'");
 }
 
 }  // namespace zoo
@@ -92,21 +105,34 @@ std::string head_text(const std::vector<HeaderTensor>& tensors) {
   return text;
 }
 
-std::vector<HeaderTensor> plan_tensors(std::uint64_t rows, std::span<const ColumnSpec> columns,
+std::vector<HeaderTensor> plan_tensors(std::uint64_t rows, std::span<const SizedColumn> columns,
                                        ShardLayout& layout) {
   Planner planner;
   layout.rows = rows;
   layout.key_offset = planner.add("key", "U8", {rows, kKeyBytes}, rows, kKeyBytes);
-  for (const ColumnSpec& spec : columns) {
-    planner.align(layout);
-    const auto row_bytes = checked_mul(spec.dim, dtype_size(spec.dtype));
-    if (!row_bytes) throw Error(ErrorKind::kInvalid, "a row is too large");
-    const std::uint64_t offset = planner.add(spec.name, std::string(dtype_name(spec.dtype)),
-                                             {rows, spec.dim}, rows, *row_bytes);
-    layout.columns.push_back({spec, *row_bytes, offset});
-  }
   planner.align(layout);
-  layout.crc_offset = planner.add("crc", "U32", {rows}, rows, kCrcBytes);
+  layout.order_offset = planner.add("order", "U32", {rows}, rows, kOrderBytes);
+  for (const auto& [spec, vectors] : columns) {
+    const auto vector_bytes = checked_mul(spec.dim, dtype_size(spec.dtype));
+    if (!vector_bytes) throw Error(ErrorKind::kInvalid, "a row is too large");
+    ColumnLayout column{spec, vectors, *vector_bytes};
+    if (spec.ragged) {
+      planner.align(layout);
+      column.offsets_offset =
+          planner.add("offsets:" + spec.name, "I64", {rows + 1}, rows + 1, kOffsetBytes);
+    }
+    planner.align(layout);
+    column.values_offset = planner.add(spec.name, std::string(dtype_name(spec.dtype)),
+                                       {vectors, spec.dim}, vectors, *vector_bytes);
+    if (column.scaled()) {
+      planner.align(layout);
+      column.scale_offset =
+          planner.add("scale:" + spec.name, "F32", {vectors}, vectors, kScaleBytes);
+    }
+    planner.align(layout);
+    column.crc_offset = planner.add("crc:" + spec.name, "U32", {rows}, rows, kCrcBytes);
+    layout.columns.push_back(std::move(column));
+  }
   layout.seal_offset = planner.add("seal", "U8", {kSealBytes}, kSealBytes, 1);
   layout.file_bytes = planner.size();
   return planner.tensors();
@@ -116,10 +142,15 @@ ShardLayout finish(ShardLayout layout, std::string head) {
   const std::uint64_t base = head.size();
   layout.head = std::move(head);
   layout.key_offset += base;
-  layout.crc_offset += base;
+  layout.order_offset += base;
   layout.seal_offset += base;
   layout.file_bytes += base;
-  for (ColumnLayout& column : layout.columns) column.offset += base;
+  for (ColumnLayout& column : layout.columns) {
+    column.offsets_offset += base;
+    column.values_offset += base;
+    column.scale_offset += base;
+    column.crc_offset += base;
+  }
   for (auto& [offset, size] : layout.padding) offset += base;
   return layout;
 }
@@ -133,22 +164,39 @@ std::string describe(const HeaderTensor& tensor) {
   return text + "] at " + std::to_string(tensor.begin) + ".." + std::to_string(tensor.end);
 }
 
-std::vector<ColumnSpec> named_columns(const Header& header, const std::string& path) {
-  std::vector<ColumnSpec> columns;
+bool is_reserved(std::string_view name) noexcept {
+  return name == "key" || name == "order" || name == "seal" || name == "__metadata__" ||
+         name.starts_with("pad:") || name.starts_with("offsets:") || name.starts_with("scale:") ||
+         name.starts_with("crc:");
+}
+
+std::vector<SizedColumn> named_columns(const Header& header, const std::string& path) {
+  std::set<std::string_view> ragged;
   for (const HeaderTensor& tensor : header.tensors) {
-    if (tensor.name == "key" || tensor.name == "crc" || tensor.name == "seal" ||
-        tensor.name.starts_with("pad:")) {
-      continue;
-    }
-    if (tensor.dtype != "F32" && tensor.dtype != "F16" && tensor.dtype != "BF16") {
+    const std::string_view name = tensor.name;
+    if (name.starts_with("offsets:")) ragged.insert(name.substr(8));
+  }
+  std::vector<SizedColumn> columns;
+  for (const HeaderTensor& tensor : header.tensors) {
+    if (is_reserved(tensor.name)) continue;
+    if (tensor.dtype != "F32" && tensor.dtype != "F16" && tensor.dtype != "BF16" &&
+        tensor.dtype != "I8") {
       throw ShardDamage(path, "column " + describe(tensor) + " has an unknown dtype");
     }
     if (tensor.shape.size() != 2) {
       throw ShardDamage(path, "column " + describe(tensor) + " does not have two dimensions");
     }
-    columns.push_back({tensor.name, dtype_from_name(tensor.dtype), tensor.shape[1]});
+    const bool is_ragged = ragged.contains(tensor.name);
+    columns.push_back({{tensor.name, dtype_from_name(tensor.dtype), tensor.shape[1], is_ragged},
+                       is_ragged ? tensor.shape[0] : header.tensors[0].shape[0]});
   }
   return columns;
+}
+
+std::vector<ColumnSpec> specs_of(std::span<const SizedColumn> columns) {
+  std::vector<ColumnSpec> specs;
+  for (const SizedColumn& column : columns) specs.push_back(column.spec);
+  return specs;
 }
 
 }  // namespace
@@ -172,8 +220,7 @@ std::string column_problem(std::span<const ColumnSpec> columns) {
                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; })) {
       return "a column's name has a control character";
     }
-    if (name == "key" || name == "crc" || name == "seal" || name == "__metadata__" ||
-        name.starts_with("pad:") || name.starts_with("offsets:") || name.starts_with("scale:")) {
+    if (is_reserved(name)) {
       return "the column name " + quoted + " is the format's own";
     }
     if (!names.insert(name).second) return "the column " + quoted + " is given twice";
@@ -182,8 +229,8 @@ std::string column_problem(std::span<const ColumnSpec> columns) {
   return "";
 }
 
-ShardLayout plan_layout(std::uint64_t rows, std::span<const ColumnSpec> columns) {
-  const std::string problem = column_problem(columns);
+ShardLayout plan_layout(std::uint64_t rows, std::span<const SizedColumn> columns) {
+  const std::string problem = column_problem(specs_of(columns));
   if (!problem.empty()) throw Error(ErrorKind::kInvalid, problem);
   if (rows > kMaxRows) throw Error(ErrorKind::kInvalid, "a shard has too many rows");
   ShardLayout layout;
@@ -223,8 +270,8 @@ ShardLayout read_layout(std::string_view head, std::uint64_t file_bytes, const s
     throw ShardDamage(path, "its first tensor is not 'key' of two dimensions");
   }
   const std::uint64_t rows = header.tensors[0].shape[0];
-  const std::vector<ColumnSpec> columns = named_columns(header, path);
-  const std::string problem = column_problem(columns);
+  const std::vector<SizedColumn> columns = named_columns(header, path);
+  const std::string problem = column_problem(specs_of(columns));
   if (!problem.empty()) throw ShardDamage(path, problem);
   if (rows > kMaxRows) throw ShardDamage(path, "it claims too many rows");
 

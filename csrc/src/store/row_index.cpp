@@ -32,6 +32,14 @@ const RowPlace* RowIndex::find(const RowKey& key) const noexcept {
   return slot.place.row == kFree ? nullptr : &slot.place;
 }
 
+void RowIndex::prefetch(const RowKey& key) const noexcept {
+#if defined(__GNUC__)
+  if (!slots_.empty()) __builtin_prefetch(&slots_[mix(key) & (slots_.size() - 1)]);
+#else
+  (void)key;
+#endif
+}
+
 RowPlace& RowIndex::add(const RowKey& key, RowPlace place, bool& added) {
   reserve(1);
   Slot& slot = slots_[slot_of(key)];

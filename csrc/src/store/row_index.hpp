@@ -1,4 +1,5 @@
-// From a row's key to the shard and row that hold it: open addressing, one flat array.
+// From a row's key to the source (a shard, or rows in memory) and the row in it: open addressing,
+// one flat array.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,7 @@
 namespace zoo::detail {
 
 struct RowPlace {
-  std::uint32_t shard = 0;
+  std::uint32_t source = 0;
   std::uint32_t row = 0;
 };
 
@@ -21,6 +22,8 @@ class RowIndex {
   [[nodiscard]] const RowPlace* find(const RowKey& key) const noexcept;
   // The key's place, made with `place` where it was absent; `added` says which.
   RowPlace& add(const RowKey& key, RowPlace place, bool& added);
+  // Brings a key's slot into the cache, for a find or an add to come.
+  void prefetch(const RowKey& key) const noexcept;
   // Makes room, so that the next `rows` adds never fail for want of memory.
   void reserve(std::size_t rows);
 

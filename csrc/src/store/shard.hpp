@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,18 +22,28 @@ inline constexpr std::string_view kTemporarySuffix = ".tmp";
 // Whether a file of a store's folder is a shard; key.json, temporary and hidden files are not.
 [[nodiscard]] bool is_shard_name(std::string_view name) noexcept;
 
+// What rows are checked against; one entry a column, in the file's order.
+struct Checks {
+  std::vector<std::vector<std::uint32_t>> crcs;     // (n,)
+  std::vector<std::vector<std::int64_t>> offsets;  // (n + 1,); empty where the column is not ragged
+};
+
 struct WrittenShard {
   std::string name;
   ShardLayout layout;
-  std::vector<std::uint32_t> crcs;
+  Checks checks;
 };
 
 // Writes a sealed shard under a new name: temporary file, fsync, rename, fsync of the folder. When
 // it throws, no shard was made (or it is made but may not survive a loss of power) and the
-// temporary file is removed where that is still possible.
+// temporary file is removed where that is still possible. Keys are distinct.
 [[nodiscard]] WrittenShard write_shard(const Context& context, Vfs& vfs, const std::string& folder,
                                        std::span<const RowKey> keys,
                                        std::span<const ColumnRows> columns);
+
+// SHA-256 of a shard's head and checksums.
+[[nodiscard]] std::array<std::uint8_t, kSealBytes> seal_of(const ShardLayout& layout,
+                                                           const Checks& checks);
 
 // One row that a caller wants: where it is in the shard, and where it goes in the caller's rows.
 struct WantedRow {
@@ -45,38 +56,70 @@ class Shard {
   // Reads and checks the header of an existing shard; throws ShardDamage or Error(kIo).
   Shard(Vfs& vfs, const std::string& folder, std::string name);
   // A shard just written, from memory.
-  Shard(const std::string& folder, WrittenShard written);
+  Shard(Vfs& vfs, const std::string& folder, WrittenShard written);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] const ShardLayout& layout() const noexcept { return layout_; }
 
-  [[nodiscard]] std::vector<RowKey> read_keys(Vfs& vfs) const;
+  [[nodiscard]] std::vector<RowKey> read_keys() const;
+  // The row of a key, found by a few reads in `order`; what is found is not checked yet.
+  [[nodiscard]] std::optional<std::uint32_t> search(const RowKey& key) const;
 
-  // Copies rows of a column to out[to * row_bytes]. `wanted` is sorted by row; keys[to] is the key
-  // that the row must have. The first call reads the shard's checksums and checks its seal; every
-  // row is checked against its own. Throws ShardDamage.
-  void read_rows(const Context& context, Vfs& vfs, const ColumnLayout& column,
+  // The vectors of each wanted row: out[to].
+  void read_lengths(const ColumnLayout& column, std::span<const WantedRow> wanted,
+                    std::span<std::int64_t> out) const;
+  // Copies rows of a column to their places in `out`. `wanted` is sorted by row; keys[to] is the
+  // key that the row must have. The first call reads the shard's checksums and checks its seal;
+  // every row is checked against its own. Throws ShardDamage; kInvalid where out's offsets are not
+  // the lengths of the rows.
+  void read_rows(const Context& context, const ColumnLayout& column,
                  std::span<const WantedRow> wanted, std::span<const RowKey> keys,
-                 std::byte* out) const;
+                 const RowBuffers& out) const;
+
+  // Rows `first` ... of a column with their keys, keys.size() of them.
+  void read_block(const Context& context, const ColumnLayout& column, std::uint64_t first,
+                  std::span<RowKey> keys, const RowBuffers& out) const;
+  // Their offsets, from 0 on, where the column is ragged: out has a number more than rows.
+  void block_offsets(const ColumnLayout& column, std::uint64_t first,
+                     std::span<std::int64_t> out) const;
+  // Says that the block will be read soon.
+  void will_need(const ColumnLayout& column, std::uint64_t first, std::uint64_t rows) const;
 
   // Reads every byte; throws ShardDamage at the first that is wrong.
-  void verify(const Context& context, Vfs& vfs) const;
+  void verify(const Context& context) const;
+
+  // Maps the file, as long as its layout says.
+  [[nodiscard]] std::unique_ptr<Mapping> map() const;
+
+  // Closes the file until it is read again: for a process that has too many open.
+  void close_file() const;
 
  private:
-  [[nodiscard]] std::unique_ptr<File> open(Vfs& vfs) const;
+  // The file, kept open between reads as long as the process does not keep too many: then a shard
+  // that another process removes stays readable, and a read is one system call.
+  [[nodiscard]] std::shared_ptr<const File> file() const;
+  void keep(std::unique_ptr<File> file) const;
   void read_exactly(const File& file, std::uint64_t offset, std::span<std::byte> out) const;
-  // The checksums, read and compared with the seal once; sets nothing when that fails.
-  std::shared_ptr<const std::vector<std::uint32_t>> crcs(const File& file) const;
-  [[nodiscard]] std::vector<std::uint32_t> read_crcs(const File& file) const;
-  void read_run(const File& file, const ColumnLayout& column, std::span<const WantedRow> run,
-                std::span<const RowKey> keys, const std::vector<std::uint32_t>& crcs,
-                std::byte* out) const;
+  // Checksums and offsets, read and compared with the seal once; keeps nothing when that fails.
+  [[nodiscard]] std::shared_ptr<const Checks> checks(const File& file) const;
+  [[nodiscard]] Checks read_checks(const File& file) const;
+  void read_values(const File& file, const ColumnLayout& column, const Checks& checks,
+                   std::span<const WantedRow> wanted, const RowBuffers& out) const;
+  void compare(const ColumnLayout& column, const Checks& checks, std::span<const WantedRow> wanted,
+               std::span<const RowKey> keys, const RowBuffers& out) const;
+  void verify_order(const File& file) const;
+  [[nodiscard]] std::size_t number(const ColumnLayout& column) const noexcept {
+    return static_cast<std::size_t>(&column - layout_.columns.data());
+  }
 
+  Vfs& vfs_;
   std::string name_;
   std::string path_;
   ShardLayout layout_;
   mutable std::mutex mutex_;
-  mutable std::shared_ptr<const std::vector<std::uint32_t>> crcs_;
+  mutable std::shared_ptr<const File> file_;
+  mutable std::shared_ptr<const Checks> checks_;
 };
 
 }  // namespace zoo::detail

@@ -1,10 +1,11 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <numeric>
 
-#include "store/crc32c.hpp"
-#include "store/sha256.hpp"
+#include "store/row_crcs.hpp"
 #include "store/shard.hpp"
+#include "store/table.hpp"
 #include "zoo/error.hpp"
 
 namespace zoo::detail {
@@ -25,13 +26,14 @@ class Cursor {
       context_.check();
       const auto piece = data.first(std::min(data.size(), kWriteBytes));
       file_.write(piece);
+      if (piece.size() == kWriteBytes) file_.start_sync();
       data = data.subspan(piece.size());
     }
   }
 
   void pad_to(std::uint64_t offset) {
     constexpr std::array<std::byte, kAlignment> kZeros{};
-    put(std::span(kZeros).first(static_cast<std::size_t>(offset - at_)));
+    if (offset > at_) put(std::span(kZeros).first(static_cast<std::size_t>(offset - at_)));
   }
 
  private:
@@ -40,36 +42,68 @@ class Cursor {
   std::uint64_t at_ = 0;
 };
 
-std::vector<std::uint32_t> row_crcs(std::span<const RowKey> keys,
-                                    std::span<const ColumnRows> columns,
-                                    const ShardLayout& layout) {
+std::vector<std::uint32_t> crcs_of(std::span<const RowKey> keys, const ColumnRows& column,
+                                   const ColumnLayout& layout) {
+  constexpr std::size_t kGroup = 64;
   std::vector<std::uint32_t> crcs(keys.size());
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    crcs[i] = crc32c(0, keys[i].bytes.data(), kKeyBytes);
-    for (std::size_t c = 0; c < columns.size(); ++c) {
-      const std::size_t row_bytes = layout.columns[c].row_bytes;
-      crcs[i] = crc32c(crcs[i], columns[c].values.data() + i * row_bytes, row_bytes);
+  std::array<RowParts, kGroup> parts;
+  for (std::size_t start = 0; start < keys.size(); start += kGroup) {
+    const std::size_t count = std::min(kGroup, keys.size() - start);
+    for (std::size_t i = 0; i < count; ++i) {
+      const VectorRange range = vectors_of(column.offsets, column.spec.ragged, start + i);
+      RowParts& row = parts[i];
+      row.key = &keys[start + i];
+      row.offsets = column.spec.ragged ? column.offsets.data() + start + i : nullptr;
+      row.scales = layout.scaled() ? column.scales.data() + range.from : nullptr;
+      row.scale_bytes = layout.scaled() ? range.size() * kScaleBytes : 0;
+      row.values = column.values.data() + range.from * layout.vector_bytes;
+      row.value_bytes = range.size() * layout.vector_bytes;
     }
+    row_crcs(std::span(parts).first(count), std::span(crcs).subspan(start, count));
   }
   return crcs;
+}
+
+// Row numbers by ascending key; throws kInvalid where two keys are equal.
+std::vector<std::uint32_t> order_of(std::span<const RowKey> keys) {
+  std::vector<std::uint32_t> order(keys.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin(), order.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return keys[a] < keys[b]; });
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    if (keys[order[i - 1]] == keys[order[i]]) {
+      throw Error(ErrorKind::kInvalid, "a shard has each key once");
+    }
+  }
+  return order;
 }
 
 void write_file(const Context& context, File& file, std::span<const RowKey> keys,
                 std::span<const ColumnRows> columns, const WrittenShard& shard) {
   const ShardLayout& layout = shard.layout;
+  file.reserve(layout.file_bytes);
   Cursor cursor(context, file);
   cursor.put(std::as_bytes(std::span(layout.head)));
   cursor.put(std::as_bytes(keys));
+  cursor.pad_to(layout.order_offset);
+  const std::vector<std::uint32_t> order = order_of(keys);
+  cursor.put(std::as_bytes(std::span(order)));
   for (std::size_t c = 0; c < columns.size(); ++c) {
-    cursor.pad_to(layout.columns[c].offset);
+    const ColumnLayout& column = layout.columns[c];
+    if (column.spec.ragged) {
+      cursor.pad_to(column.offsets_offset);
+      cursor.put(std::as_bytes(columns[c].offsets));
+    }
+    cursor.pad_to(column.values_offset);
     cursor.put(columns[c].values);
+    if (column.scaled()) {
+      cursor.pad_to(column.scale_offset);
+      cursor.put(std::as_bytes(columns[c].scales));
+    }
+    cursor.pad_to(column.crc_offset);
+    cursor.put(std::as_bytes(std::span(shard.checks.crcs[c])));
   }
-  cursor.pad_to(layout.crc_offset);
-  cursor.put(std::as_bytes(std::span(shard.crcs)));
-  Sha256 sha;
-  sha.update(layout.head.data(), layout.head.size());
-  sha.update(shard.crcs.data(), shard.crcs.size() * kCrcBytes);
-  const Sha256Digest seal = sha.finish();
+  const auto seal = seal_of(layout, shard.checks);
   cursor.put(std::as_bytes(std::span(seal)));
   file.sync();
 }
@@ -78,18 +112,20 @@ void write_file(const Context& context, File& file, std::span<const RowKey> keys
 
 WrittenShard write_shard(const Context& context, Vfs& vfs, const std::string& folder,
                          std::span<const RowKey> keys, std::span<const ColumnRows> columns) {
-  std::vector<ColumnSpec> specs;
-  for (const ColumnRows& column : columns) specs.push_back(column.spec);
-  WrittenShard shard;
-  shard.layout = plan_layout(keys.size(), specs);
-  for (std::size_t c = 0; c < columns.size(); ++c) {
-    if (columns[c].values.size() != keys.size() * shard.layout.columns[c].row_bytes) {
-      throw Error(ErrorKind::kInvalid, "column '" + specs[c].name + "' has " +
-                                           std::to_string(columns[c].values.size()) +
-                                           " bytes, which is not one row a key");
-    }
+  std::vector<SizedColumn> sized;
+  for (const ColumnRows& column : columns) {
+    const std::string problem = rows_problem(column, keys.size());
+    if (!problem.empty()) throw Error(ErrorKind::kInvalid, problem);
+    sized.push_back({column.spec, column.spec.ragged
+                                      ? static_cast<std::uint64_t>(column.offsets.back())
+                                      : static_cast<std::uint64_t>(keys.size())});
   }
-  shard.crcs = row_crcs(keys, columns, shard.layout);
+  WrittenShard shard;
+  shard.layout = plan_layout(keys.size(), sized);
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    shard.checks.crcs.push_back(crcs_of(keys, columns[c], shard.layout.columns[c]));
+    shard.checks.offsets.emplace_back(columns[c].offsets.begin(), columns[c].offsets.end());
+  }
   shard.name = vfs.unique_stem() + std::string(kShardSuffix);
   const std::string path = folder + "/" + shard.name;
   const std::string temporary = path + std::string(kTemporarySuffix);

@@ -1,0 +1,267 @@
+// Appending: rows go to a journal, then to tables in memory, and from there to shards.
+#include <algorithm>
+#include <utility>
+
+#include "store/damage.hpp"
+#include "store/row_index.hpp"
+#include "store/store_impl.hpp"
+
+namespace zoo {
+
+using detail::Column;
+using detail::RowPlace;
+
+namespace {
+
+constexpr std::uint64_t kBatchBytes = std::uint64_t{4} << 20;  // of an append, committed at once
+constexpr std::size_t kMaxColumns = 64;                        // of an append: the bits of a mask
+
+std::uint64_t row_bytes(const ColumnRows& given, std::uint32_t row) {
+  const auto range = detail::vectors_of(given.offsets, given.spec.ragged, row);
+  return range.size() * given.spec.dim * dtype_size(given.spec.dtype);
+}
+
+std::vector<ColumnSpec> specs_of(std::span<const ColumnRows* const> columns) {
+  std::vector<ColumnSpec> specs;
+  for (const ColumnRows* each : columns) specs.push_back(each->spec);
+  return specs;
+}
+
+}  // namespace
+
+std::vector<const ColumnRows*> detail::picked_columns(std::span<const ColumnRows> given,
+                                                      std::uint64_t mask) {
+  std::vector<const ColumnRows*> columns;
+  for (std::size_t c = 0; c < given.size(); ++c) {
+    if ((mask >> c & 1u) != 0) columns.push_back(&given[c]);
+  }
+  return columns;
+}
+
+std::uint64_t Store::Impl::Generation::bytes() const {
+  std::uint64_t total = 0;
+  for (const OpenTable& open : tables) total += open.table->bytes();
+  return total;
+}
+
+bool Store::Impl::Generation::empty() const {
+  return std::all_of(tables.begin(), tables.end(),
+                     [](const OpenTable& open) { return open.table->rows() == 0; });
+}
+
+void Store::Impl::check_append(std::span<const RowKey> keys,
+                               std::span<const ColumnRows> given) const {
+  std::vector<ColumnSpec> specs;
+  for (const ColumnRows& each : given) specs.push_back(each.spec);
+  std::string problem = detail::column_problem(specs);
+  if (given.size() > kMaxColumns) problem = "an append has at most 64 columns";
+  for (const ColumnRows& each : given) {
+    if (problem.empty()) problem = detail::rows_problem(each, keys.size());
+  }
+  if (problem.empty()) problem = conflict(given);
+  if (!problem.empty()) throw Error(ErrorKind::kInvalid, problem);
+}
+
+// Why these columns are not those that the store has under their names, or nothing.
+std::string Store::Impl::conflict(std::span<const ColumnRows> given) const {
+  const std::shared_lock lock(mutex_);
+  for (const ColumnRows& each : given) {
+    const Column* known = catalogue_.find(each.spec.name);
+    if (known != nullptr && known->spec != each.spec) {
+      return detail::quoted(each.spec.name) + " holds " + detail::describe(known->spec) +
+             ", not " + detail::describe(each.spec);
+    }
+  }
+  return "";
+}
+
+std::map<std::uint64_t, std::vector<std::uint32_t>> Store::Impl::missing_rows(
+    std::span<const RowKey> keys, std::span<const ColumnRows> given, bool sealed) const {
+  std::vector<std::uint64_t> lacking(keys.size(), 0);
+  for (std::size_t c = 0; c < given.size(); ++c) {
+    const std::uint64_t bit = std::uint64_t{1} << c;
+    robust([&](const std::string&) {
+      prepare(given[c].spec.name, keys.size());
+      const std::shared_lock lock(mutex_);
+      const Column* column = catalogue_.find(given[c].spec.name);
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        const auto place = column != nullptr ? catalogue_.place(*column, keys[i]) : std::nullopt;
+        const bool has = place && (!sealed || catalogue_.source(place->source).shard != nullptr);
+        lacking[i] = has ? lacking[i] & ~bit : lacking[i] | bit;
+      }
+    });
+  }
+  std::map<std::uint64_t, std::vector<std::uint32_t>> groups;
+  detail::RowIndex seen;
+  seen.reserve(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    bool first = false;
+    seen.add(keys[i], {0, static_cast<std::uint32_t>(i)}, first);
+    if (first && lacking[i] != 0) groups[lacking[i]].push_back(static_cast<std::uint32_t>(i));
+  }
+  return groups;
+}
+
+std::size_t Store::Impl::append(const Context& context, std::span<const RowKey> keys,
+                                std::span<const ColumnRows> given) {
+  const std::scoped_lock writing(writing_);
+  if (closed_) throw Error(ErrorKind::kInvalid, "the store is closed");
+  check_append(keys, given);
+  if (keys.size() > detail::kMaxRows) throw Error(ErrorKind::kInvalid, "too many rows at once");
+  appended_ = true;
+  if (keys.empty()) return 0;  // makes no column, so fixes no dtype
+  if (is_full() || is_old()) seal(context);  // what an earlier append could not seal
+  std::size_t taken = 0;
+  for (const auto& [mask, rows] : missing_rows(keys, given, false)) {
+    const std::vector<const ColumnRows*> columns = detail::picked_columns(given, mask);
+    std::span<const std::uint32_t> rest = rows;
+    while (!rest.empty()) {
+      context.check();
+      const std::uint64_t room = std::min(
+          kBatchBytes, options_.shard_bytes - std::min(options_.shard_bytes, generation_.bytes()));
+      std::uint64_t bytes = 0;
+      std::size_t count = 0;
+      while (count < rest.size() && (count == 0 || bytes < room)) {
+        for (const ColumnRows* each : columns) bytes += row_bytes(*each, rest[count]);
+        bytes += detail::kKeyBytes;
+        ++count;
+      }
+      take(context, keys, rest.first(count), columns);
+      rest = rest.subspan(count);
+      taken += count * columns.size();
+      if (is_full() || (rest.empty() && is_old())) seal(context);
+    }
+  }
+  return taken;
+}
+
+// Commits rows and puts them where this store finds them.
+void Store::Impl::take(const Context& context, std::span<const RowKey> keys,
+                       std::span<const std::uint32_t> picked,
+                       std::span<const ColumnRows* const> columns) {
+  context.check();
+  Table& table = open_table(columns);
+  table.reserve(picked, columns);
+  Table batch(specs_of(columns));
+  batch.append(keys, picked, columns);
+  commit(batch.keys(), batch.columns());
+  if (generation_.empty()) generation_.since_ns = vfs_.monotonic_ns();
+  const std::unique_lock lock(mutex_);
+  const std::size_t first = table.rows();
+  table.append(keys, picked, columns);
+  for (const OpenTable& open : generation_.tables) {
+    if (open.table.get() == &table) catalogue_.index_table(open.source, first);
+  }
+}
+
+void Store::Impl::commit(std::span<const RowKey> keys, std::span<const ColumnRows> columns) {
+  constexpr int kTries = 16;
+  Generation& now = generation_;
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    bool ours = true;
+    if (!now.writable) {
+      now.journals.push_back(std::make_unique<Journal>(vfs_, folder_));
+      now.writable = true;
+    }
+    Journal& journal = *now.journals.back();
+    try {
+      // After a journal was taken over: what it held may be sealed by the other, or may not.
+      if (attempt > 0) {
+        for (const OpenTable& open : now.tables) {
+          if (open.table->rows() == 0) continue;
+          ours = ours && journal.write(open.table->keys(), open.table->columns());
+        }
+      }
+      ours = ours && journal.write(keys, columns);
+    } catch (...) {
+      now.writable = false;  // it may end in half a batch, behind which nothing would be found
+      throw;
+    }
+    if (ours) return;
+    now.writable = false;
+  }
+  throw Error(ErrorKind::kIo, "the journals in " + folder_ + " are taken away again and again");
+}
+
+detail::Table& Store::Impl::open_table(std::span<const ColumnRows* const> columns) {
+  const std::vector<ColumnSpec> specs = specs_of(columns);
+  for (const OpenTable& open : generation_.tables) {
+    if (open.table->specs() == specs) return *open.table;
+  }
+  const auto spare = std::find_if(spare_.begin(), spare_.end(),
+                                  [&](const auto& table) { return table->specs() == specs; });
+  std::shared_ptr<Table> table;
+  if (spare != spare_.end()) {
+    table = std::move(*spare);
+    spare_.erase(spare);
+  } else {
+    table = std::make_shared<Table>(specs);
+  }
+  const std::unique_lock lock(mutex_);
+  generation_.tables.push_back({catalogue_.add_table(table), table});
+  return *table;
+}
+
+bool Store::Impl::is_full() const {
+  if (generation_.empty()) return false;
+  if (generation_.bytes() >= options_.shard_bytes) return true;
+  return std::any_of(
+      generation_.tables.begin(), generation_.tables.end(),
+      [](const OpenTable& open) { return open.table->rows() >= detail::kMaxRows / 2; });
+}
+
+bool Store::Impl::is_old() const {
+  return !generation_.empty() && vfs_.monotonic_ns() - generation_.since_ns >= options_.seal_ns;
+}
+
+// Makes shards of all tables, durable before the journals go.
+void Store::Impl::seal(const Context& context) {
+  Generation& now = generation_;
+  while (!now.tables.empty()) {
+    const OpenTable open = now.tables.back();
+    if (open.table->rows() > 0) {
+      seal(context, open);
+      spare_.push_back(open.table);
+    }
+    now.tables.pop_back();
+  }
+  for (const auto& journal : now.journals) {
+    try {
+      journal->remove();
+    } catch (const Error&) {  // whoever opens the store finds its rows in shards and removes it
+    }
+  }
+  now.journals.clear();
+  now.writable = false;
+}
+
+void Store::Impl::seal(const Context& context, const OpenTable& open) {
+  auto shard = std::make_shared<const Shard>(
+      vfs_, folder_,
+      detail::write_shard(context, vfs_, folder_, open.table->keys(), open.table->columns()));
+  const std::unique_lock lock(mutex_);
+  catalogue_.seal_table(open.source, std::move(shard));
+  open.table->clear();
+}
+
+void Store::Impl::flush(const Context& context) {
+  const std::scoped_lock writing(writing_);
+  seal(context);
+}
+
+void Store::Impl::close(const Context& context) {
+  const std::scoped_lock writing(writing_);
+  const bool wrote = appended_;
+  seal(context);
+  closed_ = true;
+  spare_.clear();
+  constexpr std::size_t kMany = 16;
+  if (!wrote || small_shards() < kMany) return;
+  try {
+    merge(context);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kInterrupted) throw;
+  }
+}
+
+}  // namespace zoo
