@@ -11,8 +11,8 @@
 
 namespace zoo::bindings {
 
-// A capsule over `data`, kept valid by `owner`. Throws BufferError for a consumer that does not know
-// of read-only tensors: one before DLPack 1.0 might write into the mapping.
+// A capsule over `data`, kept valid by `owner`. Throws BufferError for a consumer that does not
+// know of read-only tensors: one before DLPack 1.0 might write into the mapping.
 [[nodiscard]] pybind11::capsule to_dlpack(const void* data, DType dtype,
                                           std::vector<std::int64_t> shape,
                                           std::shared_ptr<const void> owner,

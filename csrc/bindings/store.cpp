@@ -23,7 +23,8 @@ namespace {
 using Keys = py::array_t<std::uint8_t, py::array::c_style>;
 using Offsets = std::optional<py::array_t<std::int64_t, py::array::c_style>>;
 using Scales = std::optional<py::array_t<float, py::array::c_style>>;
-// Name, dtype, values (n, d) or (sum t, d), offsets (n + 1,) of a ragged column, scales of an I8 one.
+// Name, dtype, values (n, d) or (sum t, d), offsets (n + 1,) of a ragged column, scales of an I8
+// one.
 using GivenColumn = std::tuple<std::string, std::string, py::array, Offsets, Scales>;
 
 std::span<const RowKey> key_span(const Keys& keys) {
@@ -63,9 +64,8 @@ ColumnRows column_rows(const GivenColumn& given) {
 
 RowBuffers row_buffers(py::array& values, const Offsets& offsets, Scales& scales) {
   const std::size_t bytes = byte_size(values, "values");
-  RowBuffers out{{static_cast<std::byte*>(values.mutable_data()), bytes},
-                 optional_span(offsets),
-                 {}};
+  RowBuffers out{
+      {static_cast<std::byte*>(values.mutable_data()), bytes}, optional_span(offsets), {}};
   if (scales) out.scales = {scales->mutable_data(), static_cast<std::size_t>(scales->size())};
   return out;
 }
@@ -154,9 +154,8 @@ template <typename T>
 py::array view_array(const ShardView& view, std::span<const T> data,
                      std::vector<py::ssize_t> shape) {
   auto keeps = std::make_unique<std::shared_ptr<const Mapping>>(view.file);
-  const py::capsule base(keeps.get(), [](void* held) {
-    delete static_cast<std::shared_ptr<const Mapping>*>(held);
-  });
+  const py::capsule base(
+      keeps.get(), [](void* held) { delete static_cast<std::shared_ptr<const Mapping>*>(held); });
   (void)keeps.release();
   py::array_t<T> array(std::move(shape), data.data(), base);
   array.attr("setflags")(py::arg("write") = false);
@@ -188,9 +187,8 @@ py::array view_values(const ShardView& view) {
 void register_views(py::module_& module) {
   py::class_<ShardView>(module, "ShardView")
       .def_readonly("shard", &ShardView::shard)
-      .def_property_readonly("dtype", [](const ShardView& self) {
-        return std::string(dtype_name(self.spec.dtype));
-      })
+      .def_property_readonly(
+          "dtype", [](const ShardView& self) { return std::string(dtype_name(self.spec.dtype)); })
       .def_property_readonly("keys",
                              [](const ShardView& self) {
                                const std::span bytes(
@@ -265,13 +263,15 @@ void register_store(py::module_& module) {
            py::arg("offsets").noconvert() = py::none(), py::arg("scales").noconvert() = py::none(),
            py::kw_only(), py::arg("threads") = 1)
       .def(
-          "scan", [](const Handle& self, const std::string& column) {
+          "scan",
+          [](const Handle& self, const std::string& column) {
             const py::gil_scoped_release release;
             return self.store->scan(column);
           },
           py::arg("column"))
       .def(
-          "views", [](const Handle& self, const std::string& column) {
+          "views",
+          [](const Handle& self, const std::string& column) {
             const py::gil_scoped_release release;
             return self.store->views(column);
           },

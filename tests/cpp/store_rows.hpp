@@ -45,6 +45,6 @@ inline bool has_rows(const zoo::Store& store, std::uint64_t first, std::uint64_t
                      std::size_t dim = 3, const std::string& name = "x") {
   std::vector<float> out(count * dim);
   const std::size_t missing =
-      store.gather({}, keys_of(first, count), name, std::as_writable_bytes(std::span(out)));
+      store.gather({}, keys_of(first, count), name, {std::as_writable_bytes(std::span(out))});
   return missing == 0 && out == values_of(first, count, dim);
 }

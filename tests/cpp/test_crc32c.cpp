@@ -38,9 +38,26 @@ void every_length_and_split_agrees_with_the_portable_version() {
   }
 }
 
+void lanes_agree_with_one_after_the_other() {
+  std::vector<unsigned char> bytes(400);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<unsigned char>(i * 89 + 3);
+  for (std::size_t size = 0; size <= 70; ++size) {
+    std::array<std::uint32_t, zoo::detail::kCrcLanes> crcs = {0, 1, 0xFFFFFFFFu, 77};
+    std::array<const void*, zoo::detail::kCrcLanes> data{};
+    std::array<std::uint32_t, zoo::detail::kCrcLanes> expected{};
+    for (std::size_t lane = 0; lane < crcs.size(); ++lane) {
+      data[lane] = bytes.data() + 71 * lane;
+      expected[lane] = crc32c_portable(crcs[lane], data[lane], size);
+    }
+    zoo::detail::crc32c_lanes(crcs, data, size);
+    CHECK(crcs == expected);
+  }
+}
+
 }  // namespace
 
 int main() {
+  lanes_agree_with_one_after_the_other();
   known_answers();
   every_length_and_split_agrees_with_the_portable_version();
 }

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from zoo import _core
-from zoo.engine import FeatureStore, VerifyReport, list_stores, row_keys
+from zoo.engine import FeatureStore, Ragged, Scaled, VerifyReport, list_stores, row_keys
 from zoo.engine.native_errors import translated
 from zoo.errors import StoreError
 
@@ -52,17 +53,29 @@ def test_rows_come_back_in_the_order_asked(store):
 
 
 def test_a_shard_is_a_safetensors_file_of_the_documented_parts(store):
-    store.append(keys_of(range(5)), {"x": values_of(range(5))})
+    rows = [values_of([i], 2) for i in range(3)]
+    ragged = Ragged.from_rows([rows[0], np.concatenate(rows), rows[2][:0], rows[1], rows[2]])
+    small = Scaled(np.arange(10, dtype=np.int8).reshape(5, 2), np.full(5, 0.5, np.float32))
+    keys = keys_of(range(5))
+    store.append(keys, {"x": values_of(range(5)), "t": ragged, "q": small})
     store.flush()
     (path,) = shards(store)
     tensors = load_file(path)
-    assert set(tensors) == {"key", "pad:0", "x", "pad:1", "crc", "seal"}
-    assert np.array_equal(tensors["key"], keys_of(range(5)))
-    assert np.array_equal(tensors["x"], values_of(range(5)))
+    parts = {name: tensor for name, tensor in tensors.items() if not name.startswith("pad:")}
+    expected = "key order x crc:x offsets:t t crc:t q scale:q crc:q seal"
+    assert set(parts) == set(expected.split())
+    assert np.array_equal(parts["key"], keys)
+    assert np.array_equal(parts["x"], values_of(range(5)))
+    assert np.array_equal(parts["t"], ragged.values)
+    assert parts["offsets:t"].tolist() == ragged.offsets.tolist() == [0, 1, 4, 4, 5, 6]
+    assert np.array_equal(parts["q"], small.values)
+    assert np.array_equal(parts["scale:q"], small.scales)
+    assert parts["order"].tolist() == sorted(range(5), key=lambda i: keys[i].tobytes())
     content = path.read_bytes()
     end = 8 + int.from_bytes(content[:8], "little")
-    seal = hashlib.sha256(content[:end] + tensors["crc"].tobytes()).digest()
-    assert tensors["seal"].tobytes() == seal == content[-32:]
+    sums = b"".join(parts[f"crc:{name}"].tobytes() for name in ("x", "t", "q"))
+    seal = hashlib.sha256(content[:end] + sums).digest()
+    assert parts["seal"].tobytes() == seal == content[-32:]
 
 
 def test_the_header_in_the_format_description_is_the_one_written(tmp_path, store):
@@ -119,7 +132,7 @@ def test_no_rows_are_rows_too(store):
         (keys_of([1]), {"y": np.zeros((1, 0), np.float32)}, "rows of 0 values"),
         (keys_of([1]), {"y": np.zeros((1, 3))}, "cannot store float64"),
         (keys_of([1]), {"y": np.zeros((1, 3), np.uint16)}, "cannot store uint16"),
-        (keys_of([1]), {"crc": values_of([1])}, "the format's own"),
+        (keys_of([1]), {"crc:x": values_of([1])}, "the format's own"),
         (keys_of([1]), {"a\nb": values_of([1])}, "control character"),
         (keys_of([1]), {}, "needs a column"),
         (keys_of([1])[:, :8], {"x": values_of([1])}, "keys must be"),
@@ -234,12 +247,168 @@ def test_others_see_rows_after_they_are_sealed_and_refreshed(tmp_path, store):
 
 
 def test_full_buffers_become_shards(tmp_path, store):
-    small = FeatureStore(store.folder, shard_bytes=120)
+    small = FeatureStore(store.folder, shard_bytes=280)  # ten rows of a key and three values
     small.append(keys_of(range(25)), {"x": values_of(range(25))})
     assert small.info().shards == 2
     hasty = FeatureStore(store.folder, seal_seconds=0)
     hasty.append(keys_of([99]), {"x": values_of([99])})
     assert hasty.info().shards == 3
+
+
+def test_int8_rows_are_within_half_a_scale_of_what_was_given(store):
+    rng = np.random.default_rng(0)
+    values = (rng.standard_normal((50, 16)) * 10.0 ** rng.integers(-30, 30, (50, 1))).astype("f4")
+    values[7] = 0
+    store.append(keys_of(range(50)), {"x": values}, dtype="int8")
+    store.flush()
+    assert store.columns()["x"] == ("int8", 16, 50)
+    small = store.rows(keys_of(range(50)), "x", dtype="int8")
+    assert np.array_equal(np.abs(small.values).max(axis=1), [127] * 7 + [0] + [127] * 42)
+    got = store.rows(keys_of(range(50)), "x")
+    assert got.dtype == np.float32
+    assert (np.abs(got - values) <= 0.501 * small.scales[:, None]).all()
+    with pytest.raises(StoreError, match="not finite"):
+        store.append(keys_of([99]), {"x": np.full((1, 16), np.inf, np.float32)}, dtype="int8")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int8"])
+def test_ragged_rows_come_back_in_the_order_asked(store, dtype):
+    rng = np.random.default_rng(1)
+    rows = [rng.integers(-8, 8, (n, 4)).astype(np.float32) for n in (3, 0, 1, 7, 0, 2)]
+    for row in rows:
+        row[:, 0] = 127  # so that int8 with its scale of 1 is exact
+    keys = keys_of(range(6))
+    store.append(keys, {"t": Ragged.from_rows(rows)}, dtype=dtype)
+    order = [3, 1, 0, 0, 5, 4]
+    for _ in range(2):
+        got = store.rows(keys[order], "t", dtype="float32")
+        assert len(got) == 6
+        for i, number in enumerate(order):
+            assert np.array_equal(got[i], rows[number])
+        store.flush()
+    ((streamed, block),) = store.stream("t", dtype="float32")
+    assert np.array_equal(streamed, keys)
+    assert all(np.array_equal(a, b) for a, b in zip(block, rows, strict=True))
+    with pytest.raises(StoreError, match="2 of 2 rows are missing"):
+        store.rows(keys_of([70, 71]), "t")
+    with pytest.raises(StoreError, match="ragged"):
+        store.append(keys_of([80]), {"t": np.zeros((1, 4), np.float32)}, dtype=dtype)
+
+
+@pytest.mark.parametrize("offsets", [[0, 1], [0, 2, 1], [1, 2, 3], [0, 1, 2, 3], [0, 1, 4]])
+def test_offsets_that_do_not_fit_are_refused(store, offsets):
+    ragged = Ragged(np.zeros((3, 2), np.float32), np.array(offsets))
+    with pytest.raises(StoreError, match="a row a key"):
+        store.append(keys_of([1, 2]), {"t": ragged})
+
+
+def test_a_stream_gives_each_row_once_in_blocks(tmp_path, store):
+    other = FeatureStore.open(tmp_path, KEY)
+    store.append(keys_of(range(50)), {"x": values_of(range(50))})
+    other.append(keys_of(range(30, 90)), {"x": values_of(range(30, 90))})
+    store.flush()
+    other.flush()
+    store.refresh()
+    store.append(keys_of(range(90, 95)), {"x": values_of(range(90, 95))})
+    seen = {}
+    for keys, rows in store.stream("x", block_rows=7, threads=2):
+        assert len(keys) == len(rows) <= 7
+        for key, row in zip(keys, rows, strict=True):
+            assert seen.setdefault(key.tobytes(), row) is row
+    expected = dict(zip(map(bytes, keys_of(range(95))), values_of(range(95)), strict=True))
+    assert seen.keys() == expected.keys()
+    assert all(np.array_equal(seen[key], row) for key, row in expected.items())
+
+
+def test_a_damaged_row_ends_a_stream_with_the_shards_name(tmp_path, store):
+    store.append(keys_of(range(9)), {"x": values_of(range(9))})
+    store.flush()
+    (path,) = shards(store)
+    content = bytearray(path.read_bytes())
+    content[content.index(values_of([5]).tobytes())] ^= 1
+    path.write_bytes(content)
+    blocks = FeatureStore.open(tmp_path, KEY).stream("x", block_rows=5)
+    assert len(next(blocks)[0]) == 5
+    with pytest.raises(StoreError, match=path.name):
+        next(blocks)
+
+
+def test_views_are_the_files_own_bytes_and_outlive_them(store):
+    store.append(keys_of(range(4)), {"x": values_of(range(4)), "h": values_of(range(4))})
+    store.flush()
+    (view,) = store.views("x")
+    (path,) = shards(store)
+    assert view.shard == path.name
+    path.unlink()
+    del store
+    assert np.array_equal(view.keys, keys_of(range(4)))
+    assert np.array_equal(view.values, values_of(range(4)))
+    with pytest.raises(ValueError, match="read-only"):
+        view.values[0] = 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int8"])
+def test_torch_takes_a_view_without_a_copy(store, dtype):
+    torch = pytest.importorskip("torch")
+    values = np.array([[127, 2, 0.5], [-127, 4, -8]], np.float32)
+    store.append(keys_of(range(2)), {"x": values}, dtype=dtype)
+    store.flush()
+    (view,) = store.views("x")
+    tensor = torch.from_dlpack(view)
+    assert str(tensor.dtype) == f"torch.{dtype}"
+    assert tensor.data_ptr() == view.values.ctypes.data
+    expected = np.rint(values) if dtype == "int8" else values
+    assert np.array_equal(tensor.float().numpy(), expected)
+    with pytest.raises(BufferError, match="read-only"):
+        view.__dlpack__()
+
+
+def test_copied_views_are_checked(tmp_path, store):
+    store.append(keys_of(range(4)), {"x": values_of(range(4))}, dtype="bfloat16")
+    store.flush()
+    (copied,) = store.views("x", copy=True)
+    (mapped,) = store.views("x")
+    assert np.array_equal(copied.values, mapped.values)
+    assert np.array_equal(copied.keys, mapped.keys)
+    (path,) = shards(store)
+    content = bytearray(path.read_bytes())
+    content[content.index(mapped.values.tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=path.name):
+        FeatureStore.open(tmp_path, KEY).views("x", copy=True)
+
+
+def test_small_shards_are_merged_under_a_reader(tmp_path, store):
+    for n in range(6):
+        store.append(keys_of([n]), {"x": values_of([n])})
+        store.flush()
+    reader = FeatureStore.open(tmp_path, KEY)
+    report = store.compact()
+    assert (report.before, report.after, report.rows) == (6, 1, 6)
+    assert len(shards(store)) == 1
+    assert np.array_equal(reader.rows(keys_of(range(6)), "x"), values_of(range(6)))
+
+
+def test_a_pruned_folder_is_made_again_by_a_writer(tmp_path, store):
+    store.append(keys_of([1]), {"x": values_of([1])})
+    shutil.rmtree(store.folder)
+    store.append(keys_of([2]), {"x": values_of([2])})
+    store.close()
+    again = FeatureStore.open(tmp_path, KEY)
+    assert np.array_equal(again.rows(keys_of([1, 2]), "x"), values_of([1, 2]))
+
+
+def test_a_folder_that_is_gone_is_an_error(tmp_path, store):
+    store.append(keys_of([1]), {"x": values_of([1])})
+    store.flush()
+    reader = FeatureStore.open(tmp_path, KEY)
+    (path,) = shards(store)
+    shutil.rmtree(store.folder)
+    with pytest.raises(StoreError, match="No such file"):
+        FeatureStore.at(store.folder)
+    with pytest.raises(StoreError, match="No such file"):
+        reader.refresh()
+    assert path.parent == store.folder
 
 
 def test_a_shard_that_vanishes_is_named(store):
@@ -284,7 +453,7 @@ def test_info_and_list_name_every_store(tmp_path, store):
     infos = {info.folder: info for info in list_stores(tmp_path)}
     assert set(infos) == {store.folder, other.folder}
     info = infos[other.folder]
-    assert (info.key, info.rows, info.shards) == ({"other": 1}, 3, 2)
+    assert (info.key, info.rows, info.shards) == ({"other": 1}, 3, 1)
     assert info.bytes == sum(path.stat().st_size for path in shards(other))
     assert info.columns == {"a": ("float32", 3, 3), "b": ("float32", 3, 3)}
     assert list_stores(tmp_path / "none") == []
@@ -391,6 +560,18 @@ def test_two_processes_append_at_once(store):
     store.refresh()
     assert np.array_equal(store.rows(keys_of(range(4500)), "x"), values_of(range(4500)))
     assert store.verify().damaged == ()
+
+
+def test_what_a_killed_writer_had_appended_is_there(store):
+    with writer(store.folder, 0, 1000, kill=True) as process:
+        assert process.stdout.readline() == b"sealed\n"
+        process.kill()
+    seen = FeatureStore.at(store.folder)
+    assert not list(store.folder.glob("*.journal"))
+    rows = seen.columns()["x"][2]
+    assert rows >= 1000
+    assert np.array_equal(seen.rows(keys_of(range(rows)), "x"), values_of(range(rows)))
+    assert seen.verify().damaged == ()
 
 
 def test_a_killed_writer_leaves_its_sealed_shards_readable(store):

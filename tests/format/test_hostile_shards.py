@@ -44,7 +44,7 @@ def forged(content, change=None, *, text=None):
     """The shard with another header, sealed anew: only the header's own checks are left."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
-    crc = header["crc"]["data_offsets"]
+    crc = header["crc:x"]["data_offsets"]
     crcs = content[end + crc[0] : end + crc[1]]
     if change is not None:
         header = change(header) or header
@@ -56,10 +56,12 @@ def forged(content, change=None, *, text=None):
 
 
 def padded(content):
-    """Where the padding between tensors stands, as (start, end) in the file."""
+    """Where padding and order stand, which no row is read from, as (start, end) in the file."""
     data = 8 + int.from_bytes(content[:8], "little")
     tensors = json.loads(content[8:data])
-    spans = [tensors[name]["data_offsets"] for name in tensors if name.startswith("pad:")]
+    spans = [
+        tensors[name]["data_offsets"] for name in tensors if name.startswith(("pad:", "order"))
+    ]
     return [(data + start, data + end) for start, end in spans]
 
 
@@ -89,7 +91,9 @@ def test_every_flipped_byte_is_found_and_never_served(sound):
         bad[at] ^= 1 << (at % 8)
         store, damaged = found(root, path, bytes(bad))
         assert damaged, at
-        if any(start <= at < end for start, end in padding):  # zeros that nobody reads
+        if any(
+            start <= at < end for start, end in padding
+        ):  # read by verify
             assert np.array_equal(store.rows(KEYS, "x"), VALUES)
         else:
             with pytest.raises(StoreError):  # damaged, or absent under the key that changed
@@ -154,7 +158,9 @@ LIES = {
     "no key": without("key"),
     "no padding": without("pad:0"),
     "no column": without("x"),
-    "no crc": without("crc"),
+    "no crc": without("crc:x"),
+    "no order": without("order"),
+    "an order of another width": set_in("order", "shape", [6]),
     "no seal": without("seal"),
     "no version": without("__metadata__"),
     "another version": lambda header: {**header, "__metadata__": {"zoo.shard": "2"}},
@@ -203,7 +209,7 @@ def test_a_name_that_stands_twice_is_refused(sound):
     root, path, content = sound
     end = 8 + int.from_bytes(content[:8], "little")
     text = content[8:end].rstrip(b" ").decode()
-    member = text[text.index('"x":') : text.index(',"pad:1"')]
+    member = text[text.index('"x":') : text.index(',"pad:2"')]
     _, damaged = found(root, path, forged(content, text=text[:-1] + "," + member + "}"))
     assert "stands twice" in damaged[0][1]
 

@@ -103,7 +103,7 @@ def stored(name: str, rows: Rows, dtype: str | None) -> Stored:
     if given == "uint16" and wanted != "bfloat16":
         raise StoreError(f"column '{name}': uint16 values are the bits of bfloat16 alone")
     if wanted == "int8":
-        if rows.ndim != 2:  # noqa: PLR2004 - rows and dim
+        if rows.ndim != 2:
             raise StoreError(f"column '{name}': values must be (n, d)")
         small = quantized(name, np.asarray(rows, dtype=np.float32))
         return "I8", small.values, offsets, small.scales

@@ -163,8 +163,8 @@ class Store {
 
   // Commits those rows that a column lacks, the first of equal keys, and seals full shards. Returns
   // the rows taken, summed over columns. The first append fixes a column's dtype, dim and
-  // raggedness; others are kInvalid, and then nothing is taken. Rows taken are seen by this store at
-  // once and by others once sealed. They are committed some MiB at a time: where that fails the
+  // raggedness; others are kInvalid, and then nothing is taken. Rows taken are seen by this store
+  // at once and by others once sealed. They are committed some MiB at a time: where that fails the
   // error is thrown, and those before stay. Where a shard can't be written the error is thrown too,
   // no row is lost, and the next append or flush tries again.
   std::size_t append(const Context& context, std::span<const RowKey> keys,

@@ -99,8 +99,8 @@ class PosixFile final : public File {
   void start_sync() override {
 #ifdef __linux__
     const std::uint64_t from = std::exchange(started_, written_);
-    (void)::sync_file_range(fd_.get(), static_cast<off_t>(from), static_cast<off_t>(written_ - from),
-                            SYNC_FILE_RANGE_WRITE);
+    (void)::sync_file_range(fd_.get(), static_cast<off_t>(from),
+                            static_cast<off_t>(written_ - from), SYNC_FILE_RANGE_WRITE);
 #endif
   }
 

@@ -88,10 +88,9 @@ CompactReport Store::Impl::compact(const Context& context) {
 std::size_t Store::Impl::small_shards() const {
   const std::shared_lock lock(mutex_);
   const auto shards = catalogue_.shards();
-  return static_cast<std::size_t>(
-      std::count_if(shards.begin(), shards.end(), [&](const auto& shard) {
-        return shard->layout().file_bytes < options_.shard_bytes / 2;
-      }));
+  return static_cast<std::size_t>(std::count_if(
+      shards.begin(), shards.end(),
+      [&](const auto& shard) { return shard->layout().file_bytes < options_.shard_bytes / 2; }));
 }
 
 CompactReport Store::Impl::merge(const Context& context) {

@@ -14,8 +14,8 @@
 namespace zoo::detail {
 namespace {
 
-constexpr std::string_view kMagic = "zoo.journal.1\n";  // then zeros
-constexpr std::uint64_t kFileHead = 16;
+constexpr std::array<char, 16> kMagic = {'z', 'o', 'o', '.', 'j', 'o', 'u',
+                                         'r', 'n', 'a', 'l', '.', '1', '\n'};
 constexpr std::uint32_t kBatchMagic = 0x31424A5Au;  // "ZJB1"
 
 struct BatchHead {
@@ -56,8 +56,7 @@ void append_bytes(std::string& out, const void* data, std::size_t size) {
 // Reads forward, and adds what it read to a checksum.
 class Reader {
  public:
-  Reader(const File& file, std::uint64_t at, std::uint32_t crc)
-      : file_(file), at_(at), crc_(crc) {}
+  Reader(const File& file, std::uint64_t at, std::uint32_t crc) : file_(file), at_(at), crc_(crc) {}
 
   template <typename T>
   [[nodiscard]] bool fill(std::vector<T>& out, std::uint64_t count) {
@@ -93,7 +92,8 @@ std::optional<std::uint64_t> column_bytes(const SizedColumn& column, std::uint64
   return total;
 }
 
-std::optional<std::vector<SizedColumn>> parse_columns(std::string_view text, const BatchHead& head) {
+std::optional<std::vector<SizedColumn>> parse_columns(std::string_view text,
+                                                      const BatchHead& head) {
   std::vector<SizedColumn> columns;
   auto body = checked_mul(head.rows, kKeyBytes);
   while (!text.empty()) {
@@ -182,10 +182,8 @@ Journal::Journal(Vfs& vfs, const std::string& folder)
       file_(vfs.create(path_)) {
   // Another may have it, who found the file between these two calls: then the first write tells.
   (void)file_->lock();
-  std::array<char, kFileHead> magic{};
-  std::memcpy(magic.data(), kMagic.data(), kMagic.size());
   try {
-    file_->write(std::as_bytes(std::span(magic)));
+    file_->write(std::as_bytes(std::span(kMagic)));
   } catch (...) {
     try {
       remove();
@@ -241,13 +239,12 @@ void read_journal(
     const File& file, std::string_view name,
     const std::function<void(std::span<const RowKey>, std::span<const ColumnRows>)>& take) {
   const std::uint64_t bytes = file.size();
-  std::array<char, kFileHead> magic{};
-  if (bytes < kFileHead ||
-      file.read_at(0, std::as_writable_bytes(std::span(magic))) != kFileHead ||
-      std::string_view(magic.data(), kMagic.size()) != kMagic) {
+  std::array<char, kMagic.size()> magic{};
+  if (file.read_at(0, std::as_writable_bytes(std::span(magic))) != magic.size() ||
+      magic != kMagic) {
     return;
   }
-  std::uint64_t at = kFileHead;
+  std::uint64_t at = kMagic.size();
   for (std::uint64_t number = 0; at < bytes; ++number) {
     const std::uint64_t size = read_batch(file, bytes, at, seed(name, number), take);
     if (size == 0) return;

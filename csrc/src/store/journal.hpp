@@ -44,8 +44,8 @@ class Journal {
 
 // Gives each sound batch of a journal, in order, until its end or the first that is not whole.
 // `name` is the file's present name. Throws Error(kIo) where the file can't be read.
-void read_journal(const File& file, std::string_view name,
-                  const std::function<void(std::span<const RowKey>, std::span<const ColumnRows>)>&
-                      take);
+void read_journal(
+    const File& file, std::string_view name,
+    const std::function<void(std::span<const RowKey>, std::span<const ColumnRows>)>& take);
 
 }  // namespace zoo::detail

@@ -232,7 +232,9 @@ std::string column_problem(std::span<const ColumnSpec> columns) {
 ShardLayout plan_layout(std::uint64_t rows, std::span<const SizedColumn> columns) {
   const std::string problem = column_problem(specs_of(columns));
   if (!problem.empty()) throw Error(ErrorKind::kInvalid, problem);
-  if (rows > kMaxRows) throw Error(ErrorKind::kInvalid, "a shard has too many rows");
+  if (rows == 0 || rows > kMaxRows) {
+    throw Error(ErrorKind::kInvalid, "a shard has 1 to " + std::to_string(kMaxRows) + " rows");
+  }
   ShardLayout layout;
   const std::vector<HeaderTensor> tensors = plan_tensors(rows, columns, layout);
   std::string head = head_text(tensors);
@@ -273,7 +275,9 @@ ShardLayout read_layout(std::string_view head, std::uint64_t file_bytes, const s
   const std::vector<SizedColumn> columns = named_columns(header, path);
   const std::string problem = column_problem(specs_of(columns));
   if (!problem.empty()) throw ShardDamage(path, problem);
-  if (rows > kMaxRows) throw ShardDamage(path, "it claims too many rows");
+  if (rows == 0 || rows > kMaxRows) {
+    throw ShardDamage(path, "it claims " + std::to_string(rows) + " rows");
+  }
 
   ShardLayout layout;
   std::vector<HeaderTensor> planned;

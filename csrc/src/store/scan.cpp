@@ -134,8 +134,8 @@ Scan Store::Impl::scan(std::string_view name) const {
       for (std::uint32_t row = 0; row < keys.size(); ++row) {
         const RowPlace* place = column->index.find(keys[row]);
         if (place == nullptr || place->source != sources[i] || place->row != row) continue;
-        if (!winners.empty() && winners.back().end == row &&
-            winners.back().shard == run.shard && winners.back().table == run.table) {
+        if (!winners.empty() && winners.back().end == row && winners.back().shard == run.shard &&
+            winners.back().table == run.table) {
           ++winners.back().end;
         } else {
           winners.push_back({run.shard, run.table, row, row + 1u});

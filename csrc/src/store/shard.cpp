@@ -56,8 +56,8 @@ std::uint64_t leading(const RowKey& key) noexcept {
 std::uint64_t guess(std::uint64_t low, std::uint64_t high, std::uint64_t low_digits,
                     std::uint64_t high_digits, std::uint64_t wanted) noexcept {
   if (wanted <= low_digits || high_digits <= low_digits) return low;
-  const double share = static_cast<double>(wanted - low_digits) /
-                       static_cast<double>(high_digits - low_digits);
+  const double share =
+      static_cast<double>(wanted - low_digits) / static_cast<double>(high_digits - low_digits);
   const auto step = static_cast<std::uint64_t>(share * static_cast<double>(high - low));
   return low + std::min(step, high - low - 1);
 }

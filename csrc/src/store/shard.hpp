@@ -24,7 +24,7 @@ inline constexpr std::string_view kTemporarySuffix = ".tmp";
 
 // What rows are checked against; one entry a column, in the file's order.
 struct Checks {
-  std::vector<std::vector<std::uint32_t>> crcs;     // (n,)
+  std::vector<std::vector<std::uint32_t>> crcs;    // (n,)
   std::vector<std::vector<std::int64_t>> offsets;  // (n + 1,); empty where the column is not ragged
 };
 

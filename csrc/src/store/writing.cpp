@@ -68,8 +68,8 @@ std::string Store::Impl::conflict(std::span<const ColumnRows> given) const {
   for (const ColumnRows& each : given) {
     const Column* known = catalogue_.find(each.spec.name);
     if (known != nullptr && known->spec != each.spec) {
-      return detail::quoted(each.spec.name) + " holds " + detail::describe(known->spec) +
-             ", not " + detail::describe(each.spec);
+      return detail::quoted(each.spec.name) + " holds " + detail::describe(known->spec) + ", not " +
+             detail::describe(each.spec);
     }
   }
   return "";
@@ -109,7 +109,7 @@ std::size_t Store::Impl::append(const Context& context, std::span<const RowKey> 
   check_append(keys, given);
   if (keys.size() > detail::kMaxRows) throw Error(ErrorKind::kInvalid, "too many rows at once");
   appended_ = true;
-  if (keys.empty()) return 0;  // makes no column, so fixes no dtype
+  if (keys.empty()) return 0;                // makes no column, so fixes no dtype
   if (is_full() || is_old()) seal(context);  // what an earlier append could not seal
   std::size_t taken = 0;
   for (const auto& [mask, rows] : missing_rows(keys, given, false)) {
