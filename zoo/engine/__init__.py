@@ -23,14 +23,8 @@ from zoo.engine.rotation import (
     total_variance,
 )
 from zoo.engine.rows import Ragged, Scaled
-from zoo.engine.store import (
-    CompactReport,
-    FeatureStore,
-    ShardView,
-    StoreInfo,
-    VerifyReport,
-    list_stores,
-)
+from zoo.engine.store import FeatureStore, list_stores
+from zoo.engine.store_reports import CompactReport, ShardView, StoreInfo, VerifyReport
 
 __all__ = [
     "CompactReport",
