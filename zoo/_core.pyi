@@ -46,7 +46,12 @@ class Scan:
 
 class Store:
     def __init__(
-        self, folder: str, *, shard_bytes: int = 67108864, seal_seconds: float = 30.0
+        self,
+        folder: str,
+        *,
+        shard_bytes: int = 67108864,
+        seal_seconds: float = 30.0,
+        resident_bytes: int = 0,
     ) -> None: ...
     def contains(self, keys: NDArray[np.uint8], column: str) -> NDArray[np.bool_]: ...
     def append(

@@ -86,13 +86,14 @@ struct Handle {
 };
 
 std::unique_ptr<Handle> open(const std::string& folder, std::uint64_t shard_bytes,
-                             double seal_seconds) {
+                             double seal_seconds, std::uint64_t resident_bytes) {
   if (!(seal_seconds >= 0 && seal_seconds <= 1e9)) {
     throw Error(ErrorKind::kInvalid, "seal_seconds must be from 0 to 1e9");
   }
   auto handle = std::make_unique<Handle>();
   StoreOptions options;
   options.shard_bytes = shard_bytes;
+  options.resident_bytes = resident_bytes;
   options.seal_ns = static_cast<std::uint64_t>(seal_seconds * 1e9);
   const py::gil_scoped_release release;
   handle->store.emplace(folder, options);
@@ -254,7 +255,8 @@ void register_store(py::module_& module) {
   py::class_<Handle>(module, "Store")
       .def(py::init(&open), py::arg("folder"), py::kw_only(),
            py::arg("shard_bytes") = defaults.shard_bytes,
-           py::arg("seal_seconds") = static_cast<double>(defaults.seal_ns) / 1e9)
+           py::arg("seal_seconds") = static_cast<double>(defaults.seal_ns) / 1e9,
+           py::arg("resident_bytes") = defaults.resident_bytes)
       .def("contains", &contains, py::arg("keys").noconvert(), py::arg("column"))
       .def("append", &append, py::arg("keys").noconvert(), py::arg("columns"))
       .def("lengths", &lengths, py::arg("keys").noconvert(), py::arg("column"),

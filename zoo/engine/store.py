@@ -57,14 +57,27 @@ class FeatureStore:
         *,
         shard_bytes: int = 64 << 20,
         seal_seconds: float = 30.0,
+        resident_bytes: int = 0,
     ) -> None:
+        """Open the store in an existing folder.
+
+        Args:
+            folder: with its key.json.
+            shard_bytes: rows that `append` committed are sealed once they are so many bytes,
+            seal_seconds: or so old.
+            resident_bytes: columns that `rows` asks often are kept in memory, once checked, up to
+                so many bytes: random rows then cost what they cost in an array. 0 keeps none.
+        """
         self.folder = folder
         self.key, self.provenance = read_key(folder)
         self._closed = False
         self._appended = False
         with store_errors(folder):
             self._native = _core.Store(
-                str(folder), shard_bytes=shard_bytes, seal_seconds=seal_seconds
+                str(folder),
+                shard_bytes=shard_bytes,
+                seal_seconds=seal_seconds,
+                resident_bytes=resident_bytes,
             )
         for shard, why in self._native.damaged():
             _log.warning("shard %s is damaged and not used: %s", folder / shard, why)

@@ -108,6 +108,10 @@ struct StoreOptions {
   // when rows are appended. Rows not sealed yet are kept in memory, too.
   std::uint64_t shard_bytes = std::uint64_t{64} << 20;
   std::uint64_t seal_ns = std::uint64_t{30} * 1'000'000'000;
+  // A column that gather() asks often of a shard is read once and then kept, checked, in memory, as
+  // long as all of them stay below so many bytes. A system call a row is what random rows cost
+  // otherwise: several times the copy. 0 keeps none.
+  std::uint64_t resident_bytes = 0;
   Vfs* vfs = nullptr;  // the operating system where null; outlives the store
 };
 

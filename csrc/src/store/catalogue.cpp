@@ -32,7 +32,7 @@ void Catalogue::update(const std::vector<std::string>& names) {
 
 void Catalogue::load(const std::string& name) {
   try {
-    register_shard(std::make_shared<const Shard>(vfs_, folder_, name));
+    register_shard(std::make_shared<const Shard>(vfs_, folder_, name, budget_));
   } catch (const ShardDamage& damage) {
     damaged_[name] = damage.why();
   } catch (const Error& error) {

@@ -42,7 +42,8 @@ struct Column {
 
 class Catalogue {
  public:
-  Catalogue(Vfs& vfs, std::string folder) : vfs_(vfs), folder_(std::move(folder)) {}
+  Catalogue(Vfs& vfs, std::string folder, Shard::Budget budget)
+      : vfs_(vfs), folder_(std::move(folder)), budget_(std::move(budget)) {}
 
   // The names of the folder's shards.
   [[nodiscard]] static std::vector<std::string> shard_names(std::vector<std::string> names);
@@ -84,6 +85,7 @@ class Catalogue {
 
   Vfs& vfs_;
   std::string folder_;
+  Shard::Budget budget_;
   std::vector<Source> sources_;
   std::map<std::string, std::uint32_t, std::less<>> numbers_;  // shard name to source
   std::map<std::string, Column, std::less<>> columns_;

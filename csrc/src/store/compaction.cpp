@@ -58,7 +58,8 @@ void Store::Impl::finish(const Context& context, Merge& merge, CompactReport& re
   if (merge.inputs.size() > 1) {
     auto merged = std::make_shared<const Shard>(
         vfs_, folder_,
-        detail::write_shard(context, vfs_, folder_, merge.table->keys(), merge.table->columns()));
+        detail::write_shard(context, vfs_, folder_, merge.table->keys(), merge.table->columns()),
+        budget_);
     {
       const std::unique_lock lock(mutex_);
       catalogue_.add_shard(std::move(merged));

@@ -62,6 +62,24 @@ std::uint64_t guess(std::uint64_t low, std::uint64_t high, std::uint64_t low_dig
   return low + std::min(step, high - low - 1);
 }
 
+void copy_rows(const Resident& from, const ColumnLayout& column,
+               std::span<const std::int64_t> offsets, std::span<const WantedRow> wanted,
+               const RowBuffers& out) {
+  const std::size_t size = column.vector_bytes;
+  const bool ragged = column.spec.ragged;
+  for (const WantedRow& each : wanted) {
+    const VectorRange mine = vectors_of(offsets, ragged, each.row);
+    const VectorRange place = vectors_of(out.offsets, ragged, each.to);
+    if (mine.size() == 0) continue;
+    std::memcpy(out.values.data() + place.from * size, from.values().data() + mine.from * size,
+                mine.size() * size);
+    if (column.scaled()) {
+      std::memcpy(out.scales.data() + place.from, from.scales().data() + mine.from,
+                  mine.size() * kScaleBytes);
+    }
+  }
+}
+
 }  // namespace
 
 bool is_shard_name(std::string_view name) noexcept {
@@ -76,8 +94,8 @@ std::array<std::uint8_t, kSealBytes> seal_of(const ShardLayout& layout, const Ch
   return sha.finish();
 }
 
-Shard::Shard(Vfs& vfs, const std::string& folder, std::string name)
-    : vfs_(vfs), name_(std::move(name)), path_(folder + "/" + name_) {
+Shard::Shard(Vfs& vfs, const std::string& folder, std::string name, Budget budget)
+    : vfs_(vfs), name_(std::move(name)), path_(folder + "/" + name_), budget_(std::move(budget)) {
   std::unique_ptr<File> file = vfs.open_read(path_);
   const std::uint64_t size = file->size();
   std::string head(kFirstRead, '\0');
@@ -88,15 +106,20 @@ Shard::Shard(Vfs& vfs, const std::string& folder, std::string name)
   head.resize(head_bytes);
   read_exactly(*file, known, std::as_writable_bytes(std::span(head)).subspan(known));
   layout_ = read_layout(head, size, path_);
+  residents_.resize(layout_.columns.size());
+  rows_read_.resize(layout_.columns.size());
   keep(std::move(file));
 }
 
-Shard::Shard(Vfs& vfs, const std::string& folder, WrittenShard written)
+Shard::Shard(Vfs& vfs, const std::string& folder, WrittenShard written, Budget budget)
     : vfs_(vfs),
       name_(std::move(written.name)),
       path_(folder + "/" + name_),
       layout_(std::move(written.layout)),
-      checks_(std::make_shared<const Checks>(std::move(written.checks))) {}
+      checks_(std::make_shared<const Checks>(std::move(written.checks))),
+      budget_(std::move(budget)),
+      residents_(layout_.columns.size()),
+      rows_read_(layout_.columns.size()) {}
 
 void Shard::keep(std::unique_ptr<File> file) const {
   if (open_files.load(std::memory_order_relaxed) >= kMaxOpenFiles) return;
@@ -305,15 +328,54 @@ void Shard::read_rows(const Context& context, const ColumnLayout& column,
       }
     }
   }
+  const std::shared_ptr<const Resident> kept = resident(context, column, wanted.size());
   const std::uint64_t vectors = std::max<std::uint64_t>(1, column.vectors / layout_.rows);
   const std::uint64_t row_bytes = std::max<std::uint64_t>(1, vectors * column.vector_bytes);
   const std::uint64_t step = std::max<std::uint64_t>(1, kTaskBytes / row_bytes);
   parallel_for(context, (wanted.size() + step - 1) / step, [&](std::size_t task) {
     const auto rest = wanted.subspan(task * step);
     const auto mine = rest.first(std::min<std::size_t>(rest.size(), step));
+    if (kept) {
+      copy_rows(*kept, column, offsets, mine, out);
+      return;
+    }
     read_values(*opened, column, *known, mine, out);
     compare(column, *known, mine, keys, out);
   });
+}
+
+// Keeping a column costs one read of all of it: worth it once an eighth was read.
+std::shared_ptr<const Resident> Shard::resident(const Context& context, const ColumnLayout& column,
+                                                std::size_t more_rows) const {
+  if (!budget_) return nullptr;
+  const std::size_t c = number(column);
+  {
+    const std::scoped_lock lock(mutex_);
+    if (residents_[c]) return residents_[c];
+    rows_read_[c] += more_rows;
+    if (rows_read_[c] < layout_.rows / 8) return nullptr;
+    rows_read_[c] = 0;  // whoever comes meanwhile reads from the file
+  }
+  const std::size_t bytes = column.vectors * column.vector_bytes;
+  const std::size_t scales = column.scaled() ? column.vectors : 0;
+  if (!budget_->take(bytes + scales * kScaleBytes)) return nullptr;
+  auto loaded = std::make_shared<Resident>(budget_, bytes + scales * kScaleBytes, bytes, scales);
+  const std::shared_ptr<const File> opened = file();
+  const std::shared_ptr<const Checks> known = checks(*opened);
+  const std::vector<RowKey> keys = read_keys();
+  std::vector<WantedRow> all(keys.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = {static_cast<std::uint32_t>(i), i};
+  const RowBuffers out{loaded->values(), known->offsets[c], loaded->scales()};
+  constexpr std::size_t kStep = 256;
+  for (std::size_t first = 0; first < all.size(); first += kStep) {
+    context.check();
+    const auto some = std::span(all).subspan(first, std::min(kStep, all.size() - first));
+    read_values(*opened, column, *known, some, out);
+    compare(column, *known, some, keys, out);
+  }
+  const std::scoped_lock lock(mutex_);
+  residents_[c] = loaded;
+  return loaded;
 }
 
 void Shard::read_block(const Context& context, const ColumnLayout& column, std::uint64_t first,

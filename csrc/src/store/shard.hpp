@@ -11,6 +11,7 @@
 
 #include "runtime/vfs.hpp"
 #include "store/layout.hpp"
+#include "store/resident.hpp"
 #include "zoo/context.hpp"
 #include "zoo/store.hpp"
 
@@ -53,10 +54,12 @@ struct WantedRow {
 
 class Shard {
  public:
-  // Reads and checks the header of an existing shard; throws ShardDamage or Error(kIo).
-  Shard(Vfs& vfs, const std::string& folder, std::string name);
+  using Budget = std::shared_ptr<ResidentBudget>;
+  // Reads and checks the header of an existing shard; throws ShardDamage or Error(kIo). Columns
+  // that are read often are kept in memory within the budget, if there is one.
+  Shard(Vfs& vfs, const std::string& folder, std::string name, Budget budget = nullptr);
   // A shard just written, from memory.
-  Shard(Vfs& vfs, const std::string& folder, WrittenShard written);
+  Shard(Vfs& vfs, const std::string& folder, WrittenShard written, Budget budget = nullptr);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
@@ -108,6 +111,10 @@ class Shard {
                    std::span<const WantedRow> wanted, const RowBuffers& out) const;
   void compare(const ColumnLayout& column, const Checks& checks, std::span<const WantedRow> wanted,
                std::span<const RowKey> keys, const RowBuffers& out) const;
+  // The column in memory, once that pays; null where there is no room or not yet reason for it.
+  [[nodiscard]] std::shared_ptr<const Resident> resident(const Context& context,
+                                                         const ColumnLayout& column,
+                                                         std::size_t more_rows) const;
   void verify_order(const File& file) const;
   [[nodiscard]] std::size_t number(const ColumnLayout& column) const noexcept {
     return static_cast<std::size_t>(&column - layout_.columns.data());
@@ -120,6 +127,9 @@ class Shard {
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const File> file_;
   mutable std::shared_ptr<const Checks> checks_;
+  Budget budget_;
+  mutable std::vector<std::shared_ptr<const Resident>> residents_;  // one a column
+  mutable std::vector<std::uint64_t> rows_read_;                    // likewise
 };
 
 }  // namespace zoo::detail

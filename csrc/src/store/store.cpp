@@ -20,7 +20,10 @@ Store::Impl::Impl(std::string folder, const StoreOptions& options)
     : folder_(std::move(folder)),
       options_(options),
       vfs_(options.vfs != nullptr ? *options.vfs : system_vfs()),
-      catalogue_(vfs_, folder_) {
+      budget_(options.resident_bytes > 0
+                  ? std::make_shared<detail::ResidentBudget>(options.resident_bytes)
+                  : nullptr),
+      catalogue_(vfs_, folder_, budget_) {
   const std::vector<std::string> names = vfs_.list(folder_);
   catalogue_.update(Catalogue::shard_names(names));
   const std::scoped_lock writing(writing_);

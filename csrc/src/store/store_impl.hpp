@@ -128,6 +128,7 @@ class Store::Impl {
   std::string folder_;
   StoreOptions options_;
   Vfs& vfs_;
+  Shard::Budget budget_;  // null where nothing is kept in memory
 
   mutable std::shared_mutex mutex_;
   mutable Catalogue catalogue_;

@@ -1,0 +1,63 @@
+// Columns of shards kept in memory, once checked: what makes random rows as cheap as in an array.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <span>
+#include <vector>
+
+namespace zoo::detail {
+
+// How many bytes a store may still keep.
+class ResidentBudget {
+ public:
+  explicit ResidentBudget(std::uint64_t bytes) noexcept : left_(bytes) {}
+  [[nodiscard]] bool take(std::uint64_t bytes) noexcept {
+    std::uint64_t left = left_.load(std::memory_order_relaxed);
+    while (left >= bytes) {
+      if (left_.compare_exchange_weak(left, left - bytes, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+  void give_back(std::uint64_t bytes) noexcept {
+    left_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<std::uint64_t> left_;
+};
+
+// A column's vectors in memory, not zeroed first; gives its bytes back when it ends.
+class Resident {
+ public:
+  Resident(std::shared_ptr<ResidentBudget> budget, std::uint64_t taken, std::size_t value_bytes,
+           std::size_t scales)
+      : budget_(std::move(budget)),
+        taken_(taken),
+        size_(value_bytes),
+        values_(static_cast<std::byte*>(::operator new(value_bytes, kAlign))),
+        scales_(scales) {}
+  ~Resident() {
+    ::operator delete(values_, kAlign);
+    budget_->give_back(taken_);
+  }
+  Resident(const Resident&) = delete;
+  Resident& operator=(const Resident&) = delete;
+
+  [[nodiscard]] std::span<std::byte> values() noexcept { return {values_, size_}; }
+  [[nodiscard]] std::span<const std::byte> values() const noexcept { return {values_, size_}; }
+  [[nodiscard]] std::span<float> scales() noexcept { return scales_; }
+  [[nodiscard]] std::span<const float> scales() const noexcept { return scales_; }
+
+ private:
+  static constexpr std::align_val_t kAlign{64};
+  std::shared_ptr<ResidentBudget> budget_;
+  std::uint64_t taken_;
+  std::size_t size_;
+  std::byte* values_;
+  std::vector<float> scales_;
+};
+
+}  // namespace zoo::detail
