@@ -36,7 +36,7 @@ void one_column_is_read_and_checked_without_the_others() {
   const Folder folder;
   const std::string name = all_kinds(folder);
   const std::vector<zoo::RowKey> keys = {key_of(5), key_of(2), key_of(3)};
-  const std::vector<WantedRow> wanted = {{2, 1}, {3, 2}, {5, 0}};
+  std::vector<WantedRow> wanted = {{2, 1}, {3, 2}, {5, 0}};
   std::vector<float> out(3 * 2);
   const auto read = [&] {
     const Shard shard(zoo::system_vfs(), folder.path(), name);
@@ -66,7 +66,7 @@ void ragged_rows_come_with_their_lengths() {
   const Shard shard(zoo::system_vfs(), folder.path(), all_kinds(folder));
   const auto& column = *shard.layout().find("t");
   const std::vector<zoo::RowKey> keys = {key_of(5), key_of(3), key_of(1), key_of(5)};
-  const std::vector<WantedRow> wanted = {{1, 2}, {3, 1}, {5, 0}, {5, 3}};
+  std::vector<WantedRow> wanted = {{5, 3}, {1, 2}, {3, 1}, {5, 0}};
   std::vector<std::int64_t> lengths(4);
   shard.read_lengths(column, wanted, lengths);
   CHECK((lengths == std::vector<std::int64_t>{2, 0, 1, 2}));

@@ -10,11 +10,13 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <mutex>
+#include <cstdlib>
+#include <new>
 #include <random>
 #include <system_error>
 #include <utility>
 
+#include "runtime/memory.hpp"
 #include "runtime/vfs.hpp"
 #include "zoo/error.hpp"
 
@@ -251,6 +253,19 @@ class PosixVfs final : public Vfs {
 };
 
 }  // namespace
+
+void* allocate_large(std::size_t bytes) {
+  constexpr std::size_t kLarge = std::size_t{2} << 20;
+  const std::size_t rounded = (bytes + kLarge - 1) / kLarge * kLarge;
+  void* memory = std::aligned_alloc(kLarge, std::max(rounded, kLarge));
+  if (memory == nullptr) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+  (void)::madvise(memory, rounded, MADV_HUGEPAGE);  // a hint
+#endif
+  return memory;
+}
+
+void free_large(void* memory) noexcept { std::free(memory); }
 
 bool is_not_found(int os_code) noexcept { return os_code == ENOENT || os_code == ENOTDIR; }
 

@@ -4,9 +4,10 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <span>
 #include <vector>
+
+#include "runtime/memory.hpp"
 
 namespace zoo::detail {
 
@@ -37,10 +38,10 @@ class Resident {
       : budget_(std::move(budget)),
         taken_(taken),
         size_(value_bytes),
-        values_(static_cast<std::byte*>(::operator new(value_bytes, kAlign))),
+        values_(static_cast<std::byte*>(allocate_large(value_bytes))),
         scales_(scales) {}
   ~Resident() {
-    ::operator delete(values_, kAlign);
+    free_large(values_);
     budget_->give_back(taken_);
   }
   Resident(const Resident&) = delete;
@@ -52,7 +53,6 @@ class Resident {
   [[nodiscard]] std::span<const float> scales() const noexcept { return scales_; }
 
  private:
-  static constexpr std::align_val_t kAlign{64};
   std::shared_ptr<ResidentBudget> budget_;
   std::uint64_t taken_;
   std::size_t size_;

@@ -315,7 +315,7 @@ void Shard::compare(const ColumnLayout& column, const Checks& checks,
 }
 
 void Shard::read_rows(const Context& context, const ColumnLayout& column,
-                      std::span<const WantedRow> wanted, std::span<const RowKey> keys,
+                      std::span<WantedRow> wanted, std::span<const RowKey> keys,
                       const RowBuffers& out) const {
   const std::shared_ptr<const File> opened = file();
   const std::shared_ptr<const Checks> known = checks(*opened);
@@ -329,6 +329,14 @@ void Shard::read_rows(const Context& context, const ColumnLayout& column,
     }
   }
   const std::shared_ptr<const Resident> kept = resident(context, column, wanted.size());
+  // By place next, so that rows wanted twice in a row order still make runs that ascend. In memory
+  // any order is as good, and then the caller's rows are written in sequence.
+  const auto before = [](const WantedRow& a, const WantedRow& b) {
+    return a.row != b.row ? a.row < b.row : a.to < b.to;
+  };
+  if (!kept && !std::is_sorted(wanted.begin(), wanted.end(), before)) {
+    std::sort(wanted.begin(), wanted.end(), before);
+  }
   const std::uint64_t vectors = std::max<std::uint64_t>(1, column.vectors / layout_.rows);
   const std::uint64_t row_bytes = std::max<std::uint64_t>(1, vectors * column.vector_bytes);
   const std::uint64_t step = std::max<std::uint64_t>(1, kTaskBytes / row_bytes);

@@ -72,13 +72,12 @@ class Shard {
   // The vectors of each wanted row: out[to].
   void read_lengths(const ColumnLayout& column, std::span<const WantedRow> wanted,
                     std::span<std::int64_t> out) const;
-  // Copies rows of a column to their places in `out`. `wanted` is sorted by row; keys[to] is the
-  // key that the row must have. The first call reads the shard's checksums and checks its seal;
-  // every row is checked against its own. Throws ShardDamage; kInvalid where out's offsets are not
-  // the lengths of the rows.
-  void read_rows(const Context& context, const ColumnLayout& column,
-                 std::span<const WantedRow> wanted, std::span<const RowKey> keys,
-                 const RowBuffers& out) const;
+  // Copies rows of a column to their places in `out`; keys[to] is the key that the row must have.
+  // `wanted` is sorted where that helps. The first call reads the shard's checksums and checks its
+  // seal; every row is checked against its own. Throws ShardDamage; kInvalid where out's offsets
+  // are not the lengths of the rows.
+  void read_rows(const Context& context, const ColumnLayout& column, std::span<WantedRow> wanted,
+                 std::span<const RowKey> keys, const RowBuffers& out) const;
 
   // Rows `first` ... of a column with their keys, keys.size() of them.
   void read_block(const Context& context, const ColumnLayout& column, std::uint64_t first,

@@ -79,15 +79,6 @@ Store::Impl::Plan Store::Impl::plan(const Column& column, std::span<const RowKey
     }
     last->push_back({place->row, i});
   }
-  // By place next, so that rows wanted twice in a row order still make runs that ascend.
-  for (auto& [source, rows] : plan.wanted) {
-    const auto before = [](const WantedRow& a, const WantedRow& b) {
-      return a.row != b.row ? a.row < b.row : a.to < b.to;
-    };
-    if (!std::is_sorted(rows.begin(), rows.end(), before)) {
-      std::sort(rows.begin(), rows.end(), before);
-    }
-  }
   return plan;
 }
 
@@ -161,7 +152,7 @@ std::size_t Store::Impl::gather_once(const Context& context, std::span<const Row
       }
     }
   }
-  for (const auto& [shard, rows] : reads) {
+  for (auto& [shard, rows] : reads) {
     context.check();
     shard->read_rows(context, *shard->layout().find(name), rows, keys, out);
   }
