@@ -91,9 +91,7 @@ def test_every_flipped_byte_is_found_and_never_served(sound):
         bad[at] ^= 1 << (at % 8)
         store, damaged = found(root, path, bytes(bad))
         assert damaged, at
-        if any(
-            start <= at < end for start, end in padding
-        ):  # read by verify
+        if any(start <= at < end for start, end in padding):  # read by verify
             assert np.array_equal(store.rows(KEYS, "x"), VALUES)
         else:
             with pytest.raises(StoreError):  # damaged, or absent under the key that changed
