@@ -152,9 +152,17 @@ std::size_t Store::Impl::gather_once(const Context& context, std::span<const Row
       }
     }
   }
-  for (auto& [shard, rows] : reads) {
-    context.check();
-    shard->read_rows(context, *shard->layout().find(name), rows, keys, out);
+  // Many shards: a thread takes one after the other. Few: the threads share each.
+  const Context alone;
+  const bool many = reads.size() >= 4 * static_cast<std::size_t>(std::max(1, context.threads));
+  const auto read = [&](std::size_t i, const Context& inner) {
+    auto& [shard, rows] = reads[i];
+    shard->read_rows(inner, *shard->layout().find(name), rows, keys, out);
+  };
+  if (many) {
+    parallel_for(context, reads.size(), [&](std::size_t i) { read(i, alone); });
+  } else {
+    for (std::size_t i = 0; i < reads.size(); ++i) read(i, context);
   }
   return 0;
 }
