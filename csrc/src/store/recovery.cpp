@@ -46,6 +46,7 @@ void Store::Impl::recover(const std::vector<std::string>& names) {
   std::erase_if(orphans_, [](const Orphan& orphan) { return orphan.tables.empty(); });
   std::set<std::string> known;
   for (const auto& journal : generation_.journals) known.insert(journal->name());
+  for (const auto& journal : sealing_journals_) known.insert(journal->name());
   for (const Orphan& orphan : orphans_) known.insert(orphan.name);
   for (const std::string& name : names) {
     if (detail::is_journal_name(name) && !known.contains(name)) recover(name);
@@ -96,7 +97,11 @@ void Store::Impl::settle(Orphan& orphan) {
   if (!orphan.removable) return;
   try {
     while (!orphan.tables.empty()) {
-      if (orphan.tables.back().table->rows() > 0) seal(Context{}, orphan.tables.back());
+      const OpenTable& open = orphan.tables.back();
+      if (open.table->rows() > 0) {
+        settle_table(open, detail::write_shard(Context{}, vfs_, folder_, open.table->keys(),
+                                               open.table->columns()));
+      }
       orphan.tables.pop_back();
     }
     vfs_.remove(folder_ + "/" + orphan.name);

@@ -35,9 +35,31 @@ struct WrittenShard {
   Checks checks;
 };
 
-// Writes a sealed shard under a new name: temporary file, fsync, rename, fsync of the folder. When
-// it throws, no shard was made (or it is made but may not survive a loss of power) and the
-// temporary file is removed where that is still possible. Keys are distinct.
+// A shard on its way to the disk, in a temporary file. Written first, made durable later: meanwhile
+// the disk works beside the writer. Unless finished, it is removed where that is still possible.
+class ShardWrite {
+ public:
+  // Writes all of it, and asks the system to begin with writing it out. Keys are distinct.
+  ShardWrite(const Context& context, Vfs& vfs, const std::string& folder,
+             std::span<const RowKey> keys, std::span<const ColumnRows> columns);
+  ~ShardWrite();
+  ShardWrite(const ShardWrite&) = delete;
+  ShardWrite& operator=(const ShardWrite&) = delete;
+  // fsync, rename, fsync of the folder: durable on return. When it throws, no shard was made, or
+  // one that may not survive a loss of power; only a new ShardWrite may follow.
+  [[nodiscard]] WrittenShard finish();
+
+ private:
+  void discard() noexcept;
+
+  Vfs& vfs_;
+  std::string folder_;
+  std::string temporary_;
+  std::unique_ptr<File> file_;
+  WrittenShard written_;
+};
+
+// Both at once.
 [[nodiscard]] WrittenShard write_shard(const Context& context, Vfs& vfs, const std::string& folder,
                                        std::span<const RowKey> keys,
                                        std::span<const ColumnRows> columns);

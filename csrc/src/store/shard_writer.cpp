@@ -105,13 +105,14 @@ void write_file(const Context& context, File& file, std::span<const RowKey> keys
   }
   const auto seal = seal_of(layout, shard.checks);
   cursor.put(std::as_bytes(std::span(seal)));
-  file.sync();
+  file.start_sync();
 }
 
 }  // namespace
 
-WrittenShard write_shard(const Context& context, Vfs& vfs, const std::string& folder,
-                         std::span<const RowKey> keys, std::span<const ColumnRows> columns) {
+ShardWrite::ShardWrite(const Context& context, Vfs& vfs, const std::string& folder,
+                       std::span<const RowKey> keys, std::span<const ColumnRows> columns)
+    : vfs_(vfs), folder_(folder) {
   std::vector<SizedColumn> sized;
   for (const ColumnRows& column : columns) {
     const std::string problem = rows_problem(column, keys.size());
@@ -120,30 +121,46 @@ WrittenShard write_shard(const Context& context, Vfs& vfs, const std::string& fo
                                       ? static_cast<std::uint64_t>(column.offsets.back())
                                       : static_cast<std::uint64_t>(keys.size())});
   }
-  WrittenShard shard;
-  shard.layout = plan_layout(keys.size(), sized);
+  written_.layout = plan_layout(keys.size(), sized);
   for (std::size_t c = 0; c < columns.size(); ++c) {
-    shard.checks.crcs.push_back(crcs_of(keys, columns[c], shard.layout.columns[c]));
-    shard.checks.offsets.emplace_back(columns[c].offsets.begin(), columns[c].offsets.end());
+    written_.checks.crcs.push_back(crcs_of(keys, columns[c], written_.layout.columns[c]));
+    written_.checks.offsets.emplace_back(columns[c].offsets.begin(), columns[c].offsets.end());
   }
-  shard.name = vfs.unique_stem() + std::string(kShardSuffix);
-  const std::string path = folder + "/" + shard.name;
-  const std::string temporary = path + std::string(kTemporarySuffix);
-  std::unique_ptr<File> file = vfs.create(temporary);
+  written_.name = vfs.unique_stem() + std::string(kShardSuffix);
+  temporary_ = folder + "/" + written_.name + std::string(kTemporarySuffix);
+  file_ = vfs.create(temporary_);
   try {
-    write_file(context, *file, keys, columns, shard);
-    file.reset();  // closed before it gets its name
-    vfs.rename(temporary, path);
+    write_file(context, *file_, keys, columns, written_);
   } catch (...) {
-    file.reset();
-    try {
-      vfs.remove(temporary);
-    } catch (const Error&) {  // a temporary file left behind is not damage
-    }
+    discard();
     throw;
   }
-  vfs.sync_folder(folder);
-  return shard;
+}
+
+ShardWrite::~ShardWrite() { discard(); }
+
+void ShardWrite::discard() noexcept {
+  if (temporary_.empty()) return;
+  file_.reset();
+  try {
+    vfs_.remove(temporary_);
+  } catch (...) {  // a temporary file left behind is not damage
+  }
+  temporary_.clear();
+}
+
+WrittenShard ShardWrite::finish() {
+  file_->sync();
+  file_.reset();  // closed before it gets its name
+  vfs_.rename(temporary_, folder_ + "/" + written_.name);
+  temporary_.clear();
+  vfs_.sync_folder(folder_);
+  return std::move(written_);
+}
+
+WrittenShard write_shard(const Context& context, Vfs& vfs, const std::string& folder,
+                         std::span<const RowKey> keys, std::span<const ColumnRows> columns) {
+  return ShardWrite(context, vfs, folder, keys, columns).finish();
 }
 
 }  // namespace zoo::detail

@@ -60,6 +60,11 @@ class Store::Impl {
     std::uint32_t source = 0;
     std::shared_ptr<Table> table;
   };
+  // Rows on their way into a shard. They are read from memory until it is durable.
+  struct Sealing {
+    OpenTable open;
+    std::unique_ptr<detail::ShardWrite> write;  // null where it is to be written, perhaps again
+  };
   // What is committed and not sealed yet; sealed as a whole, and then its journals are removed.
   struct Generation {
     std::vector<OpenTable> tables;
@@ -108,8 +113,11 @@ class Store::Impl {
   [[nodiscard]] Table& open_table(std::span<const ColumnRows* const> columns);
   [[nodiscard]] bool is_full() const;
   [[nodiscard]] bool is_old() const;
-  void seal(const Context& context);
-  void seal(const Context& context, const OpenTable& open);
+  [[nodiscard]] bool is_due() const;
+  void begin_seal(const Context& context);
+  void finish_seal(const Context& context);
+  void seal(const Context& context);  // both
+  void settle_table(const OpenTable& open, detail::WrittenShard written);
 
   // Recovery (recovery.cpp); under writing_.
   void recover(const std::vector<std::string>& names);
@@ -135,6 +143,9 @@ class Store::Impl {
 
   std::mutex writing_;
   Generation generation_;
+  std::vector<Sealing> sealing_;
+  std::vector<std::unique_ptr<Journal>> sealing_journals_;
+  std::uint64_t sealing_since_ns_ = 0;
   std::vector<std::shared_ptr<Table>> spare_;  // cleared tables, for their memory
   std::vector<Orphan> orphans_;
   bool appended_ = false;

@@ -126,8 +126,10 @@ std::size_t Store::Impl::append(const Context& context, std::span<const RowKey> 
   check_append(keys, given);
   if (keys.size() > detail::kMaxRows) throw Error(ErrorKind::kInvalid, "too many rows at once");
   appended_ = true;
-  if (keys.empty()) return 0;                // makes no column, so fixes no dtype
-  if (is_full() || is_old()) seal(context);  // what an earlier append could not seal
+  if (keys.empty()) return 0;  // makes no column, so fixes no dtype
+  if (is_due()) finish_seal(context);
+  if (is_full()) begin_seal(context);  // what an earlier append could not seal
+  if (is_old()) seal(context);
   std::size_t taken = 0;
   for (const auto& [mask, rows] : missing_rows(keys, given, false)) {
     const std::vector<const ColumnRows*> columns = detail::picked_columns(given, mask);
@@ -146,7 +148,9 @@ std::size_t Store::Impl::append(const Context& context, std::span<const RowKey> 
       take(context, keys, rest.first(count), columns);
       rest = rest.subspan(count);
       taken += count * columns.size();
-      if (is_full() || (rest.empty() && is_old())) seal(context);
+      if (is_due()) finish_seal(context);
+      if (is_full()) begin_seal(context);
+      if (rest.empty() && is_old()) seal(context);
     }
   }
   return taken;
@@ -236,32 +240,66 @@ bool Store::Impl::is_old() const {
   return !generation_.empty() && vfs_.monotonic_ns() - generation_.since_ns >= options_.seal_ns;
 }
 
-// Makes shards of all tables, durable before the journals go.
-void Store::Impl::seal(const Context& context) {
-  Generation& now = generation_;
-  while (!now.tables.empty()) {
-    const OpenTable open = now.tables.back();
-    if (open.table->rows() > 0) {
-      seal(context, open);
-      spare_.push_back(open.table);
-    }
-    now.tables.pop_back();
+// Whether to make durable what begin_seal() wrote: some rows later, when the disk has had time for
+// it; but small shards are not worth the wait, and nothing waits long.
+bool Store::Impl::is_due() const {
+  constexpr std::uint64_t kSmall = std::uint64_t{1} << 20;
+  constexpr std::uint64_t kLongNs = 1'000'000'000;
+  if (sealing_.empty()) return false;
+  std::uint64_t bytes = 0;
+  for (const Sealing& each : sealing_) bytes += each.open.table->bytes();
+  return bytes < kSmall || generation_.bytes() >= options_.shard_bytes / 2 ||
+         vfs_.monotonic_ns() - sealing_since_ns_ >= kLongNs;
+}
+
+// Hands over all tables with their journals, and writes their shards.
+void Store::Impl::begin_seal(const Context& context) {
+  finish_seal(context);
+  for (OpenTable& open : generation_.tables) {
+    if (open.table->rows() > 0) sealing_.push_back({std::move(open), nullptr});
   }
-  for (const auto& journal : now.journals) {
+  sealing_journals_ = std::move(generation_.journals);
+  generation_ = {};
+  sealing_since_ns_ = vfs_.monotonic_ns();
+  for (Sealing& each : sealing_) {
+    const Table& table = *each.open.table;
+    each.write =
+        std::make_unique<detail::ShardWrite>(context, vfs_, folder_, table.keys(), table.columns());
+  }
+  if (is_due()) finish_seal(context);
+}
+
+// Makes them durable, and only then drops the journals.
+void Store::Impl::finish_seal(const Context& context) {
+  while (!sealing_.empty()) {
+    Sealing& last = sealing_.back();
+    const std::unique_ptr<detail::ShardWrite> write =
+        last.write
+            ? std::move(last.write)
+            : std::make_unique<detail::ShardWrite>(context, vfs_, folder_, last.open.table->keys(),
+                                                   last.open.table->columns());
+    settle_table(last.open, write->finish());
+    spare_.push_back(last.open.table);
+    sealing_.pop_back();
+  }
+  for (const auto& journal : sealing_journals_) {
     try {
       journal->remove();
     } catch (const Error&) {  // whoever opens the store finds its rows in shards and removes it
     }
   }
-  now.journals.clear();
-  now.writable = false;
+  sealing_journals_.clear();
 }
 
-void Store::Impl::seal(const Context& context, const OpenTable& open) {
-  auto shard = std::make_shared<const Shard>(
-      vfs_, folder_,
-      detail::write_shard(context, vfs_, folder_, open.table->keys(), open.table->columns()),
-      budget_);
+void Store::Impl::seal(const Context& context) {
+  finish_seal(context);
+  begin_seal(context);
+  finish_seal(context);
+}
+
+// The table's rows are that shard's from now on, and it is empty.
+void Store::Impl::settle_table(const OpenTable& open, detail::WrittenShard written) {
+  auto shard = std::make_shared<const Shard>(vfs_, folder_, std::move(written), budget_);
   const std::unique_lock lock(mutex_);
   catalogue_.seal_table(open.source, std::move(shard));
   open.table->clear();
