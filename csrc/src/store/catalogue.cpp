@@ -15,18 +15,30 @@ std::string describe(const ColumnSpec& spec) {
          std::to_string(spec.dim);
 }
 
-std::vector<std::string> Catalogue::shard_names(std::vector<std::string> names) {
-  std::erase_if(names, [](const std::string& name) { return !is_shard_name(name); });
-  return names;
+std::vector<std::string> Catalogue::list(Vfs& vfs, const std::string& folder) {
+  constexpr int kTries = 100;
+  std::vector<std::string> before = vfs.list(folder);
+  for (int i = 0;; ++i) {
+    std::vector<std::string> now = vfs.list(folder);
+    const bool gone = !std::includes(now.begin(), now.end(), before.begin(), before.end());
+    if (!gone || i == kTries) return now;
+    before = std::move(now);
+  }
 }
 
-void Catalogue::update(const std::vector<std::string>& names) {
-  const std::set<std::string_view> present(names.begin(), names.end());
-  const auto gone = [&](const auto& known) { return !present.contains(known.first); };
-  if (std::any_of(numbers_.begin(), numbers_.end(), gone)) forget(present);
-  std::erase_if(damaged_, gone);
+void Catalogue::update(const std::vector<std::string>& names, std::uint64_t listed) {
+  std::set<std::string_view> present;
   for (const std::string& name : names) {
-    if (!numbers_.contains(name) && !damaged_.contains(name)) load(name);
+    if (is_shard_name(name)) present.insert(name);
+  }
+  std::set<std::string_view> gone;
+  for (const auto& [name, number] : numbers_) {
+    if (!present.contains(name) && sources_[number].since <= listed) gone.insert(name);
+  }
+  if (!gone.empty()) forget(gone);
+  std::erase_if(damaged_, [&](const auto& known) { return !present.contains(known.first); });
+  for (const std::string_view name : present) {
+    if (!numbers_.contains(name) && !damaged_.contains(name)) load(std::string(name));
   }
 }
 
@@ -51,7 +63,7 @@ void Catalogue::register_shard(std::shared_ptr<const Shard> shard) {
     }
   }
   const auto number = static_cast<std::uint32_t>(sources_.size());
-  sources_.push_back({shard, nullptr});
+  sources_.push_back({shard, nullptr, ++now_});
   numbers_[shard->name()] = number;
   for (const ColumnLayout& each : shard->layout().columns) {
     Column& found = column(each.spec);
@@ -66,11 +78,11 @@ void Catalogue::register_shard(std::shared_ptr<const Shard> shard) {
 void Catalogue::add_shard(std::shared_ptr<const Shard> shard) { register_shard(std::move(shard)); }
 
 // Starts the columns anew from what is still there: where a removed shard held a row, another may.
-void Catalogue::forget(const std::set<std::string_view>& present) {
+void Catalogue::forget(const std::set<std::string_view>& gone) {
   columns_.clear();
   std::vector<std::shared_ptr<const Shard>> kept;
   for (const auto& [name, number] : numbers_) {
-    if (present.contains(name)) kept.push_back(sources_[number].shard);
+    if (!gone.contains(name)) kept.push_back(sources_[number].shard);
     sources_[number].shard.reset();
   }
   numbers_.clear();
@@ -87,7 +99,7 @@ void Catalogue::forget(const std::set<std::string_view>& present) {
 }
 
 std::uint32_t Catalogue::add_table(std::shared_ptr<Table> table) {
-  sources_.push_back({nullptr, std::move(table)});
+  sources_.push_back({nullptr, std::move(table), 0});
   const auto number = static_cast<std::uint32_t>(sources_.size() - 1);
   index_table(number, 0);
   return number;
@@ -102,7 +114,7 @@ void Catalogue::index_table(std::uint32_t source, std::size_t first) {
 
 void Catalogue::seal_table(std::uint32_t source, std::shared_ptr<const Shard> shard) {
   numbers_[shard->name()] = source;
-  sources_[source] = {std::move(shard), nullptr};
+  sources_[source] = {std::move(shard), nullptr, ++now_};
 }
 
 Column& Catalogue::column(const ColumnSpec& spec) {

@@ -25,6 +25,7 @@ namespace zoo::detail {
 struct Source {
   std::shared_ptr<const Shard> shard;
   std::shared_ptr<Table> table;
+  std::uint64_t since = 0;  // Catalogue::now() when the shard became known
 };
 
 struct Column {
@@ -45,10 +46,15 @@ class Catalogue {
   Catalogue(Vfs& vfs, std::string folder, Shard::Budget budget)
       : vfs_(vfs), folder_(std::move(folder)), budget_(std::move(budget)) {}
 
-  // The names of the folder's shards.
-  [[nodiscard]] static std::vector<std::string> shard_names(std::vector<std::string> names);
-  // Takes up the shards among these names that are new, and lets go those that are not among them.
-  void update(const std::vector<std::string>& names);
+  // The names in a folder. While a folder is listed, shards may be merged: a listing might have
+  // missed the new one and come too late for the old ones. So it counts only once nothing that was
+  // in the one before is gone.
+  [[nodiscard]] static std::vector<std::string> list(Vfs& vfs, const std::string& folder);
+  // A number that grows with every shard that becomes known.
+  [[nodiscard]] std::uint64_t now() const noexcept { return now_; }
+  // Takes up the shards among these names that are new, and lets go those that are not among them,
+  // unless they became known after `listed`, when the listing began.
+  void update(const std::vector<std::string>& names, std::uint64_t listed);
   // A shard just written.
   void add_shard(std::shared_ptr<const Shard> shard);
   // Rows in memory: a source of its own, whose rows are indexed from `first` on as they come.
@@ -77,7 +83,7 @@ class Catalogue {
  private:
   void load(const std::string& name);
   void register_shard(std::shared_ptr<const Shard> shard);
-  void forget(const std::set<std::string_view>& present);
+  void forget(const std::set<std::string_view>& gone);
   Column& column(const ColumnSpec& spec);
   void index_rows(Column& column, std::span<const RowKey> keys, std::uint32_t number,
                   std::size_t first);
@@ -90,6 +96,7 @@ class Catalogue {
   std::map<std::string, std::uint32_t, std::less<>> numbers_;  // shard name to source
   std::map<std::string, Column, std::less<>> columns_;
   std::map<std::string, std::string, std::less<>> damaged_;  // name to reason
+  std::uint64_t now_ = 0;
 };
 
 [[nodiscard]] std::string quoted(std::string_view column);

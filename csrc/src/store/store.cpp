@@ -24,16 +24,21 @@ Store::Impl::Impl(std::string folder, const StoreOptions& options)
                   ? std::make_shared<detail::ResidentBudget>(options.resident_bytes)
                   : nullptr),
       catalogue_(vfs_, folder_, budget_) {
-  const std::vector<std::string> names = vfs_.list(folder_);
-  catalogue_.update(Catalogue::shard_names(names));
+  const std::vector<std::string> names = look_again();
   const std::scoped_lock writing(writing_);
   recover(names);
 }
 
-void Store::Impl::look_again() const {
-  const std::vector<std::string> names = Catalogue::shard_names(vfs_.list(folder_));
+std::vector<std::string> Store::Impl::look_again() const {
+  std::uint64_t listed = 0;
+  {
+    const std::shared_lock lock(mutex_);
+    listed = catalogue_.now();
+  }
+  std::vector<std::string> names = Catalogue::list(vfs_, folder_);
   const std::unique_lock lock(mutex_);
-  catalogue_.update(names);
+  catalogue_.update(names, listed);
+  return names;
 }
 
 void Store::Impl::prepare(std::string_view column, std::size_t lookups) const {
@@ -215,11 +220,7 @@ std::vector<ShardView> Store::Impl::views(std::string_view name) const {
 }
 
 void Store::Impl::refresh() {
-  const std::vector<std::string> names = vfs_.list(folder_);
-  {
-    const std::unique_lock lock(mutex_);
-    catalogue_.update(Catalogue::shard_names(names));
-  }
+  const std::vector<std::string> names = look_again();
   if (std::none_of(names.begin(), names.end(), detail::is_journal_name)) return;
   const std::scoped_lock writing(writing_);
   recover(names);
@@ -263,7 +264,8 @@ std::uint64_t Store::Impl::byte_count() const {
 }
 
 VerifyReport Store::Impl::verify(const Context& context) const {
-  const std::vector<std::string> names = Catalogue::shard_names(vfs_.list(folder_));
+  std::vector<std::string> names = Catalogue::list(vfs_, folder_);
+  std::erase_if(names, [](const std::string& name) { return !detail::is_shard_name(name); });
   struct Finding {
     bool counted = false;
     std::uint64_t rows = 0;

@@ -92,7 +92,8 @@ class Store::Impl {
   // folder where a shard had gone; `gone` is that shard's path.
   template <typename Work>
   auto robust(const Work& work) const;
-  void look_again() const;
+  // Lists the folder and takes up what is new and what is gone; returns all names.
+  std::vector<std::string> look_again() const;
   void prepare(std::string_view column, std::size_t lookups) const;
   [[nodiscard]] Plan plan(const detail::Column& column, std::span<const RowKey> keys) const;
   std::size_t gather_once(const Context& context, std::span<const RowKey> keys,
