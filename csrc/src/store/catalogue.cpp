@@ -47,6 +47,7 @@ bool Catalogue::update(const std::vector<std::string>& names, std::uint64_t list
 bool Catalogue::load(const std::string& name) {
   try {
     register_shard(std::make_shared<const Shard>(vfs_, folder_, name, budget_));
+    ++found_;
   } catch (const ShardDamage& damage) {
     damaged_[name] = damage.why();
   } catch (const Error& error) {

@@ -52,6 +52,8 @@ class Catalogue {
   [[nodiscard]] static std::vector<std::string> list(Vfs& vfs, const std::string& folder);
   // A number that grows with every shard that becomes known.
   [[nodiscard]] std::uint64_t now() const noexcept { return now_; }
+  // How many shards were found in the folder, by whomever they were written.
+  [[nodiscard]] std::uint64_t found() const noexcept { return found_; }
   // Takes up the shards among these names that are new, and lets go those that are not among them,
   // unless they became known after `listed`, when the listing began. False where one was removed
   // after the listing: its rows may be in a shard that is not in it.
@@ -98,6 +100,7 @@ class Catalogue {
   std::map<std::string, Column, std::less<>> columns_;
   std::map<std::string, std::string, std::less<>> damaged_;  // name to reason
   std::uint64_t now_ = 0;
+  std::uint64_t found_ = 0;
 };
 
 [[nodiscard]] std::string quoted(std::string_view column);
