@@ -102,6 +102,7 @@ class Store::Impl {
                            std::span<std::int64_t> out) const;
 
   // Writing (writing.cpp); all under writing_.
+  void check_writable() const;
   void check_append(std::span<const RowKey> keys, std::span<const ColumnRows> given) const;
   [[nodiscard]] std::string conflict(std::span<const ColumnRows> given) const;
   // Rows by which of the columns lack them, as bits; of equal keys the first. `sealed`: rows in

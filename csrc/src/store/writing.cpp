@@ -66,6 +66,11 @@ bool Store::Impl::Generation::empty() const {
                      [](const OpenTable& open) { return open.table->rows() == 0; });
 }
 
+void Store::Impl::check_writable() const {
+  if (closed_) throw Error(ErrorKind::kInvalid, "the store is closed");
+  if (options_.read_only) throw Error(ErrorKind::kInvalid, "the store was opened to be read only");
+}
+
 void Store::Impl::check_append(std::span<const RowKey> keys,
                                std::span<const ColumnRows> given) const {
   std::vector<ColumnSpec> specs;
@@ -122,7 +127,7 @@ std::map<std::uint64_t, std::vector<std::uint32_t>> Store::Impl::missing_rows(
 std::size_t Store::Impl::append(const Context& context, std::span<const RowKey> keys,
                                 std::span<const ColumnRows> given) {
   const std::scoped_lock writing(writing_);
-  if (closed_) throw Error(ErrorKind::kInvalid, "the store is closed");
+  check_writable();
   check_append(keys, given);
   if (keys.size() > detail::kMaxRows) throw Error(ErrorKind::kInvalid, "too many rows at once");
   appended_ = true;
