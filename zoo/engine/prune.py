@@ -22,7 +22,10 @@ _FOLDER = re.compile(r"[0-9a-f]{32}\Z")
 _STEM = r"[0-9a-f]{16}-[0-9a-f]{8}-[0-9a-f]{16}"
 _SHARD = re.compile(_STEM + r"\.safetensors\Z")
 _JOURNAL = re.compile(_STEM + r"\.(journal|recover)\Z")
-_TEMPORARY = re.compile(rf"({_STEM}\.safetensors|key\.json\.\d+-[0-9a-f]{{16}})\.tmp\Z")
+_NOTE = re.compile(r"vouched-[0-9a-f]{12}\.json\Z")
+_TEMPORARY = re.compile(
+    rf"({_STEM}\.safetensors|(key|vouched-[0-9a-f]{{12}})\.json\.\d+-[0-9a-f]{{16}})\.tmp\Z"
+)
 _SHARD_START = b'{"__metadata__":{"zoo.shard":"'
 # A temporary file bears no lock. One that nobody has written to for so long is a dead writer's.
 _WRITTEN_SECONDS = 600.0
@@ -57,6 +60,7 @@ class _Key:
     shards: dict[str, int] = field(default_factory=dict)
     journals: dict[str, int] = field(default_factory=dict)
     temporary: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
     key: dict[str, int] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
     busy: str = ""
@@ -65,7 +69,7 @@ class _Key:
     @property
     def files(self) -> dict[str, int]:
         """What may be removed, in the order of removal: key.json last, or the rest is lost."""
-        return {**self.shards, **self.journals, **self.temporary, **self.key}
+        return {**self.shards, **self.journals, **self.temporary, **self.notes, **self.key}
 
     @property
     def bytes(self) -> int:
@@ -231,6 +235,8 @@ def _kind(path: Path) -> str:
         return "shards"
     if _JOURNAL.match(name):
         return "journals"
+    if _NOTE.match(name):
+        return "notes"
     return "temporary" if _TEMPORARY.match(name) else "foreign"
 
 

@@ -66,6 +66,11 @@ bool Store::Impl::Generation::empty() const {
                      [](const OpenTable& open) { return open.table->rows() == 0; });
 }
 
+void Store::Impl::check_writable() const {
+  if (closed_) throw Error(ErrorKind::kInvalid, "the store is closed");
+  if (options_.read_only) throw Error(ErrorKind::kInvalid, "the store was opened to be read only");
+}
+
 void Store::Impl::check_append(std::span<const RowKey> keys,
                                std::span<const ColumnRows> given) const {
   std::vector<ColumnSpec> specs;
@@ -122,7 +127,7 @@ std::map<std::uint64_t, std::vector<std::uint32_t>> Store::Impl::missing_rows(
 std::size_t Store::Impl::append(const Context& context, std::span<const RowKey> keys,
                                 std::span<const ColumnRows> given) {
   const std::scoped_lock writing(writing_);
-  if (closed_) throw Error(ErrorKind::kInvalid, "the store is closed");
+  check_writable();
   check_append(keys, given);
   if (keys.size() > detail::kMaxRows) throw Error(ErrorKind::kInvalid, "too many rows at once");
   appended_ = true;
@@ -278,7 +283,9 @@ void Store::Impl::finish_seal(const Context& context) {
             ? std::move(last.write)
             : std::make_unique<detail::ShardWrite>(context, vfs_, folder_, last.open.table->keys(),
                                                    last.open.table->columns());
+    const std::uint64_t found = found_shards();
     settle_table(last.open, write->finish());
+    certain_ = found;
     spare_.push_back(last.open.table);
     sealing_.pop_back();
   }
@@ -295,6 +302,17 @@ void Store::Impl::seal(const Context& context) {
   finish_seal(context);
   begin_seal(context);
   finish_seal(context);
+  // Rows that append() found in shards were not written again. The writer of a shard may have died
+  // between its rename and the sync that makes its name durable.
+  const std::uint64_t found = found_shards();
+  if (!appended_ || found == certain_) return;
+  vfs_.sync_folder(folder_);
+  certain_ = found;
+}
+
+std::uint64_t Store::Impl::found_shards() const {
+  const std::shared_lock lock(mutex_);
+  return catalogue_.found();
 }
 
 // The table's rows are that shard's from now on, and it is empty.
