@@ -64,13 +64,13 @@ def command(
     _show(found, dry_run=dry_run, as_json=as_json, quiet=quiet)
     if keys and found and found[0].busy:
         raise StoreError(
-            f"key {keys[0]} is being written into ({found[0].busy}): nothing was removed",
+            f"key {keys[0]} is being written into ({found[0].busy}) and stays",
             hint="end what writes there, or wait for it",
         )
 
 
 def _show(found: list[Pruned], *, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    gone = [each for each in found if not each.busy]
+    gone = [each for each in found if each.files]
     freed = sum(each.bytes for each in gone)
     if as_json:
         removed = [

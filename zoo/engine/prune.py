@@ -41,7 +41,7 @@ class Pruned:
         files: names of what was removed.
         bytes: their sizes.
         left: names of files that are none of the store's.
-        busy: why nothing was removed: the name of a file that is being written; else empty.
+        busy: name of a file that is being written, because of which the key stays; else empty.
     """
 
     folder: Path
@@ -149,32 +149,29 @@ def _shrink(keys: Sequence[_Key], max_bytes: int, *, dry_run: bool) -> Iterator[
 
 
 def _remove(key: _Key, names: list[str], *, dry_run: bool) -> Pruned:
-    whole = len(names) == len(key.files)
-    if key.busy:
-        return Pruned(key.folder, whole=False, busy=key.busy)
-    left = tuple(key.foreign)
-    if not dry_run:
+    busy, whole = key.busy, len(names) == len(key.files)
+    if not busy and not dry_run:
         with store_errors(key.folder):
-            busy = _unlink(key, names, whole=whole)
-        if busy:
-            names = [name for name in names if not (key.folder / name).exists()]
-            whole = False
+            busy = _look(key.folder).busy or _unlink(key, names, whole=whole)
+            names = [name for name in names if not (busy and (key.folder / name).exists())]
+    elif busy:
+        names = []
     size = sum(key.files[name] for name in names)
-    return Pruned(key.folder, whole, tuple(names), size, left)
+    return Pruned(key.folder, whole and not busy, tuple(names), size, tuple(key.foreign), busy)
 
 
-def _unlink(key: _Key, names: Sequence[str], *, whole: bool) -> bool:
-    """Remove the files; True where somebody began to write meanwhile, and the key stays."""
+def _unlink(key: _Key, names: Sequence[str], *, whole: bool) -> str:
+    """Remove the files; the name of one that somebody began to write meanwhile, if any."""
     with contextlib.ExitStack() as stack:
         # A journal whose lock is ours is not taken over by anybody while it goes.
         for name in key.journals:
             if name in names and not _lock(key.folder / name, stack.callback):
-                return True
+                return name
         for name in names:
             if name != KEY_FILE:
                 (key.folder / name).unlink(missing_ok=True)
         if not whole:
-            return False
+            return ""
         key_file = key.folder / KEY_FILE
         try:
             content = key_file.read_bytes()
@@ -182,14 +179,15 @@ def _unlink(key: _Key, names: Sequence[str], *, whole: bool) -> bool:
             content = b""
         for _ in range(2):  # looked at again once it is gone: who came between is not orphaned
             now = _look(key.folder)
-            if now.shards or now.journals or now.temporary:
+            new = [*now.shards, *now.journals, *now.temporary]
+            if new:
                 if content:
                     write_file(key_file, content, replace=False)
-                return True
+                return new[0]
             key_file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # foreign files keep it
         key.folder.rmdir()
-    return False
+    return ""
 
 
 def _folders(root: Path) -> list[Path]:
