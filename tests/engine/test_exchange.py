@@ -460,7 +460,9 @@ def test_a_file_that_names_no_key_asks_for_one(take, tmp_path):
     assert "--into" in caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": NaN}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', "[" * 100_000]
+)
 def test_a_key_in_a_file_that_is_no_json_object_is_refused(take, tmp_path, text):
     path = tmp_path / "rows.safetensors"
     save_file(arrays(), path, {"zoo.key": text})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +124,8 @@ def import_command(
 
 def _stated_key(text: str) -> dict[str, Any]:
     """A key from JSON, a file of it, or a store's key.json."""
+    from zoo.engine.rows_file import strict_object
+
     where = "--key"
     if not text.lstrip().startswith("{"):
         where = f"'{text}'"
@@ -136,11 +137,11 @@ def _stated_key(text: str) -> dict[str, Any]:
                 hint='for example --key \'{"weights": "v1"}\'',
             ) from error
     try:
-        found = json.loads(text)
+        found = strict_object(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{where} is no JSON: {error}") from error
-    if isinstance(found, dict) and set(found) == {"key", "provenance"}:
+        raise UsageError(f"{where} is no JSON object: {error}") from error
+    if set(found) == {"key", "provenance"} and isinstance(found["key"], dict):
         found = found["key"]  # a store's key.json, which says the key and who wrote first
-    if not isinstance(found, dict) or not found:
-        raise UsageError(f"{where} is no JSON object with something in it")
+    if not found:
+        raise UsageError(f"{where} is an empty JSON object, which would be anybody's key")
     return found

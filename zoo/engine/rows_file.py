@@ -57,13 +57,15 @@ def json_object(metadata: Mapping[str, str], name: str) -> dict[str, Any] | None
     if name not in metadata:
         return None
     try:
-        found = json.loads(metadata[name], parse_constant=_no_number)
+        return strict_object(metadata[name])
     except (ValueError, RecursionError) as error:
-        raise DataError(f"its {name} is no JSON: {error}") from error
+        raise DataError(f"its {name} is no JSON object: {error}") from error
+
+
+def strict_object(text: str) -> dict[str, Any]:
+    """A JSON object that can be written again as it is; ValueError or RecursionError if not."""
+    found = json.loads(text)
+    json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     if not isinstance(found, dict):
-        raise DataError(f"its {name} is no JSON object")
+        raise ValueError(f"{type(found).__name__} is none")  # noqa: TRY004 - as json raises
     return found
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
