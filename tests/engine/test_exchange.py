@@ -95,6 +95,21 @@ def test_an_import_of_an_export_is_the_same_store(store, take, tmp_path, ending,
     assert take(tmp_path / f"out{ending}").new == 0
 
 
+@pytest.mark.parametrize("ending", [".safetensors", ".parquet"])
+def test_blocks_follow_each_other_without_a_gap(store, take, tmp_path, ending):
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow")
+    for numbers in (range(6000), range(6000, 9001)):
+        fill(store, numbers)
+        store.flush()
+    told = []
+    export_rows(store, tmp_path / f"out{ending}", progress=lambda *at: told.append(at))
+    assert len(told) > 3
+    assert take(tmp_path / f"out{ending}").new == 9001
+    with FeatureStore.open(tmp_path / "to", KEY) as copy:
+        assert same(store, copy)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     lengths=st.lists(st.integers(0, 3), min_size=1, max_size=40),

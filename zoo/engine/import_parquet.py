@@ -64,8 +64,8 @@ class _Parquet(RowsFile):
 
         found = 0
         try:
-            for batch in self._file.iter_batches(step, columns=columns):
-                if batch.num_rows:
+            for group in range(self._file.num_row_groups):  # asked for all, it keeps what it read
+                for batch in self._file.iter_batches(step, row_groups=[group], columns=columns):
                     found += batch.num_rows
                     yield batch
         except (pa.ArrowException, OSError) as error:
@@ -82,6 +82,6 @@ def open_parquet(stack: ExitStack, path: Path, columns: Sequence[str], threads: 
 
     file = stack.enter_context(path.open("rb"))
     try:
-        return _Parquet(module.ParquetFile(file), columns)
+        return _Parquet(module.ParquetFile(file, pre_buffer=False), columns)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"it is no .parquet: {error}") from error
