@@ -458,6 +458,19 @@ def test_float32_enters_a_narrower_column_only_unchanged(store, tmp_path, dtype)
     assert store.columns()["x"][2] == 7
 
 
+def test_a_file_that_is_unfit_at_its_end_brings_in_no_row(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.engine.import_arrays.BLOCK_BYTES", 64)
+    store.append(keys_of([9]), {"x": values_of([9])}, dtype="bfloat16")
+    store.flush()
+    for last in (1 / 3, np.nan):
+        values = values_of(range(6))
+        values[5, 2] = last
+        with pytest.raises(DataError):
+            import_rows(write(tmp_path / "r.npz", arrays(x=values)), tmp_path, into=store.folder)
+    store.refresh()
+    assert store.columns()["x"][2] == 1
+
+
 def test_columns_are_chosen_by_name(take, tmp_path):
     labels = np.arange(6)
     path = write(tmp_path / "rows.npz", arrays(y=values_of(range(6)), labels=labels))
@@ -550,6 +563,7 @@ HOSTILE = {
     "a size past all bounds": header({"x": tensor("F32", [1 << 62, 1 << 62], 0, 4)}, bytes(4)),
     "a million axes": header({"x": tensor("F32", [1 << 62] * 100_000, 0, 4)}, bytes(4)),
     "an overlap": header({**ROW, "x": tensor("F32", [1, 4], 0, 16)}, bytes(16)),
+    "an overlap as long as a hole": header({**ROW, "x": tensor("F32", [1, 4], 0, 16)}, bytes(32)),
     "a hole": header({**ROW, "x": tensor("F32", [1, 1], 20, 24)}, bytes(24)),
     "bytes behind the last": header(ROW, bytes(17)),
     "fewer bytes than told": header({**ROW, "x": tensor("F32", [1, 1], 16, 20)}, bytes(16)),

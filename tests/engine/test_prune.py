@@ -264,6 +264,27 @@ def test_a_writer_that_comes_meanwhile_keeps_its_rows(tmp_path, monkeypatch, mom
         assert store.contains(keys_of([5000, 1]), "x").tolist() == [True, False]
 
 
+def test_a_writer_that_comes_before_its_key_s_turn_loses_nothing(tmp_path, monkeypatch):
+    make(tmp_path, "first", days=2)
+    second = make(tmp_path, "second", days=1)
+    writers = []
+    unlink = Path.unlink
+
+    def writing(self, **options):
+        if not writers:
+            writers.append(FeatureStore.at(second))
+            append(writers[0], [5000])
+        unlink(self, **options)
+
+    monkeypatch.setattr(Path, "unlink", writing)
+    done = prune_stores(tmp_path, max_bytes=0)
+    monkeypatch.undo()
+    assert [(each.whole, len(each.files)) for each in done] == [(True, 2), (False, 0)]
+    writers[0].close()
+    with FeatureStore.at(second) as store:
+        assert store.contains(keys_of([5000, 1]), "x").all()
+
+
 def test_who_reads_reads_on(tmp_path):
     folder = make(tmp_path, "one")
     with FeatureStore.at(folder) as store:
