@@ -116,6 +116,8 @@ class Shard {
   // Maps the file, as long as its layout says.
   [[nodiscard]] std::unique_ptr<Mapping> map() const;
 
+  // Opens the file if it is not, and keeps it open where not too many are.
+  void open_file() const { (void)file(); }
   // Closes the file until it is read again: for a process that has too many open.
   void close_file() const;
 
