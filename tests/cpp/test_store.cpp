@@ -277,6 +277,19 @@ void a_scan_goes_on_when_its_shards_are_merged() {
   CHECK(scan.next(1).rows == 0);
 }
 
+void a_scan_finds_what_another_process_has_merged() {
+  const Folder folder;
+  Store store(folder.path());
+  std::multiset<float> expected;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    append_rows(store, i, 1);
+    store.flush({});
+    expected.insert(static_cast<float>(i));
+  }
+  CHECK(Store(folder.path()).compact({}).before == 3);
+  CHECK(scanned(store, 10) == expected);
+}
+
 void a_writer_that_leaves_many_small_shards_merges_them() {
   const Folder folder;
   for (std::uint64_t i = 0; i < 16; ++i) {
@@ -441,6 +454,7 @@ int main() {
   a_scan_gives_each_row_once();
   small_shards_become_one_under_a_reader();
   a_scan_goes_on_when_its_shards_are_merged();
+  a_scan_finds_what_another_process_has_merged();
   a_writer_that_leaves_many_small_shards_merges_them();
   a_vanished_shard_is_named_and_its_rows_are_absent_from_then_on();
   the_index_and_the_search_agree();

@@ -92,19 +92,23 @@ void Store::Impl::recover(const std::string& name) {
   if (!orphan.tables.empty()) orphans_.push_back(std::move(orphan));
 }
 
+void Store::Impl::seal_rows(Orphan& orphan) {
+  while (!orphan.tables.empty()) {
+    const OpenTable& open = orphan.tables.back();
+    if (open.table->rows() > 0) {
+      settle_table(open, detail::write_shard(Context{}, vfs_, folder_, open.table->keys(),
+                                             open.table->columns()));
+    }
+    orphan.tables.pop_back();
+  }
+}
+
 // Makes shards of a dead writer's rows and removes its journal. Where that can't be, the rows stay
-// in memory and the journal where it is, and the next refresh tries again.
+// in memory and the journal where it is, and the next refresh or flush tries again.
 void Store::Impl::settle(Orphan& orphan) {
   if (!orphan.removable) return;
   try {
-    while (!orphan.tables.empty()) {
-      const OpenTable& open = orphan.tables.back();
-      if (open.table->rows() > 0) {
-        settle_table(open, detail::write_shard(Context{}, vfs_, folder_, open.table->keys(),
-                                               open.table->columns()));
-      }
-      orphan.tables.pop_back();
-    }
+    seal_rows(orphan);
     vfs_.remove(folder_ + "/" + orphan.name);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kIo) throw;

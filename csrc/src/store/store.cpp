@@ -24,7 +24,7 @@ Store::Impl::Impl(std::string folder, const StoreOptions& options)
                   ? std::make_shared<detail::ResidentBudget>(options.resident_bytes)
                   : nullptr),
       catalogue_(vfs_, folder_, budget_) {
-  const std::vector<std::string> names = look_again();
+  const auto names = robust([&](const std::string&) { return look_again(); });
   const std::scoped_lock writing(writing_);
   recover(names);
 }

@@ -126,6 +126,7 @@ class Store::Impl {
   void recover(const std::vector<std::string>& names);
   void recover(const std::string& name);
   void settle(Orphan& orphan);
+  void seal_rows(Orphan& orphan);
   class Salvage;
 
   // Compaction (compaction.cpp); under writing_.

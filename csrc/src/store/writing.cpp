@@ -305,10 +305,17 @@ void Store::Impl::seal(const Context& context) {
   finish_seal(context);
   begin_seal(context);
   finish_seal(context);
-  // Rows that append() found in shards were not written again. The writer of a shard may have died
-  // between its rename and the sync that makes its name durable.
+  if (!appended_) return;
+  // append() did not write again what it found: rows of a dead writer that could not be sealed when
+  // they were recovered, and
+  for (Orphan& orphan : orphans_) {
+    seal_rows(orphan);
+    settle(orphan);
+  }
+  orphans_.clear();
+  // rows in shards whose writer may have died between the rename and the sync of the folder.
   const std::uint64_t found = found_shards();
-  if (!appended_ || found == certain_) return;
+  if (found == certain_) return;
   vfs_.sync_folder(folder_);
   certain_ = found;
 }
