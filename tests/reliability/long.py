@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from proofs import long_forms  # noqa: E402
+from proofs import long_forms
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import numpy as np
 
@@ -104,10 +105,7 @@ def row_bytes(rows):
     """The bytes of each row, scales included."""
     if isinstance(rows, Ragged):
         ends = rows.offsets.tolist()
-        return [
-            _vector_bytes(rows.values, slice(a, b))
-            for a, b in zip(ends[:-1], ends[1:], strict=True)
-        ]
+        return [_vector_bytes(rows.values, slice(a, b)) for a, b in itertools.pairwise(ends)]
     return [_vector_bytes(rows, slice(i, i + 1)) for i in range(len(rows))]
 
 
