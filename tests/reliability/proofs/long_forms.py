@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from proofs.crowd import crowd
 from proofs.extracts import extract_kills
 from proofs.flips import flips, truncations
 from proofs.kills import kills
@@ -16,6 +17,7 @@ def _run(proof, root, seed, **counts):
 FORMS = {
     "kills": partial(_run, kills, count=1000),
     "extracts": partial(_run, extract_kills, count=50),
+    "crowd": partial(_run, crowd, seconds=600),
     "flips": partial(_run, flips, count=10_000),
     "resident": partial(_run, flips, count=2_000, resident=True),
     "truncations": partial(_run, truncations, step=1),

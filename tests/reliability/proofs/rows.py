@@ -117,6 +117,7 @@ def _vector_bytes(values, which):
 
 def numbers_by_key(numbers):
     """From a key's bytes to its number."""
+    numbers = list(numbers)
     return dict(zip(map(bytes, keys_of(numbers)), map(int, numbers), strict=True))
 
 
