@@ -369,9 +369,29 @@ void shuffled_and_repeated_keys_come_in_the_order_asked() {
   }
 }
 
+void a_key_altered_under_a_resident_column_is_found() {
+  const Folder folder;
+  StoreOptions options;
+  options.resident_bytes = 1 << 20;
+  Store store(folder.path(), options);
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    append_rows(store, 4 * i, 4);
+    store.flush({});
+  }
+  CHECK(has_rows(store, 0, 8) && has_rows(store, 0, 8));
+  const std::string name = *shards(folder).begin();
+  std::string bytes = read_file(folder.file(name));
+  const zoo::RowKey key = key_of(1);
+  bytes[bytes.find(std::string(key.bytes.begin(), key.bytes.end()))] ^= 2;
+  write_file(folder.file(name), bytes);
+  CHECK_THROWS((void)scanned(store, 100), ErrorKind::kCorrupt);
+  CHECK(store.compact({}).before == 0 && shards(folder).size() == 2);
+}
+
 }  // namespace
 
 int main() {
+  a_key_altered_under_a_resident_column_is_found();
   rows_are_seen_before_and_after_sealing_and_by_the_next_reader();
   missing_rows_are_counted_and_nothing_is_touched();
   full_and_old_rows_are_sealed();

@@ -62,24 +62,6 @@ std::uint64_t guess(std::uint64_t low, std::uint64_t high, std::uint64_t low_dig
   return low + std::min(step, high - low - 1);
 }
 
-void copy_rows(const Resident& from, const ColumnLayout& column,
-               std::span<const std::int64_t> offsets, std::span<const WantedRow> wanted,
-               const RowBuffers& out) {
-  const std::size_t size = column.vector_bytes;
-  const bool ragged = column.spec.ragged;
-  for (const WantedRow& each : wanted) {
-    const VectorRange mine = vectors_of(offsets, ragged, each.row);
-    const VectorRange place = vectors_of(out.offsets, ragged, each.to);
-    if (mine.size() == 0) continue;
-    std::memcpy(out.values.data() + place.from * size, from.values().data() + mine.from * size,
-                mine.size() * size);
-    if (column.scaled()) {
-      std::memcpy(out.scales.data() + place.from, from.scales().data() + mine.from,
-                  mine.size() * kScaleBytes);
-    }
-  }
-}
-
 }  // namespace
 
 bool is_shard_name(std::string_view name) noexcept {
@@ -344,12 +326,35 @@ void Shard::read_rows(const Context& context, const ColumnLayout& column,
     const auto rest = wanted.subspan(task * step);
     const auto mine = rest.first(std::min<std::size_t>(rest.size(), step));
     if (kept) {
-      copy_rows(*kept, column, offsets, mine, out);
+      copy_rows(*kept, column, offsets, mine, keys, out);
       return;
     }
     read_values(*opened, column, *known, mine, out);
     compare(column, *known, mine, keys, out);
   });
+}
+
+// As read_values and compare do, from memory. The key is compared itself: it was part of the
+// checksum, and the caller's may come from a file that was altered since.
+void Shard::copy_rows(const Resident& from, const ColumnLayout& column,
+                      std::span<const std::int64_t> offsets, std::span<const WantedRow> wanted,
+                      std::span<const RowKey> keys, const RowBuffers& out) const {
+  const std::size_t size = column.vector_bytes;
+  const bool ragged = column.spec.ragged;
+  for (const WantedRow& each : wanted) {
+    if (from.keys()[each.row] != keys[each.to]) {
+      throw ShardDamage(path_, "row " + std::to_string(each.row) + " has another key");
+    }
+    const VectorRange mine = vectors_of(offsets, ragged, each.row);
+    const VectorRange place = vectors_of(out.offsets, ragged, each.to);
+    if (mine.size() == 0) continue;
+    std::memcpy(out.values.data() + place.from * size, from.values().data() + mine.from * size,
+                mine.size() * size);
+    if (column.scaled()) {
+      std::memcpy(out.scales.data() + place.from, from.scales().data() + mine.from,
+                  mine.size() * kScaleBytes);
+    }
+  }
 }
 
 // Keeping a column costs one read of all of it: worth it once an eighth was read.
@@ -366,11 +371,18 @@ std::shared_ptr<const Resident> Shard::resident(const Context& context, const Co
   }
   const std::size_t bytes = column.vectors * column.vector_bytes;
   const std::size_t scales = column.scaled() ? column.vectors : 0;
-  if (!budget_->take(bytes + scales * kScaleBytes)) return nullptr;
-  auto loaded = std::make_shared<Resident>(budget_, bytes + scales * kScaleBytes, bytes, scales);
+  const std::uint64_t taken = bytes + scales * kScaleBytes + layout_.rows * kKeyBytes;
+  if (!budget_->take(taken)) return nullptr;
+  std::shared_ptr<Resident> loaded;
+  try {
+    loaded = std::make_shared<Resident>(budget_, taken, read_keys(), bytes, scales);
+  } catch (...) {
+    budget_->give_back(taken);
+    throw;
+  }
   const std::shared_ptr<const File> opened = file();
   const std::shared_ptr<const Checks> known = checks(*opened);
-  const std::vector<RowKey> keys = read_keys();
+  const std::span<const RowKey> keys = loaded->keys();
   std::vector<WantedRow> all(keys.size());
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = {static_cast<std::uint32_t>(i), i};
   const RowBuffers out{loaded->values(), known->offsets[c], loaded->scales()};

@@ -136,6 +136,9 @@ class Shard {
   [[nodiscard]] std::shared_ptr<const Resident> resident(const Context& context,
                                                          const ColumnLayout& column,
                                                          std::size_t more_rows) const;
+  void copy_rows(const Resident& from, const ColumnLayout& column,
+                 std::span<const std::int64_t> offsets, std::span<const WantedRow> wanted,
+                 std::span<const RowKey> keys, const RowBuffers& out) const;
   void verify_order(const File& file) const;
   [[nodiscard]] std::size_t number(const ColumnLayout& column) const noexcept {
     return static_cast<std::size_t>(&column - layout_.columns.data());
