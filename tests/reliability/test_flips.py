@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from proofs import flips as proofs
 from proofs.flips import flips, truncations
 
@@ -15,7 +14,6 @@ def test_every_flipped_bit_is_found_and_no_read_is_wrong(tmp_path):
     assert outcome.counts["reads"] > 300
 
 
-@pytest.mark.xfail(strict=True, reason="resident rows are given without a check of their keys")
 def test_flips_under_resident_columns_make_no_read_wrong(tmp_path):
     outcome = flips(tmp_path, count=100, seed=1, resident=True)
     assert outcome.faults == []

@@ -33,6 +33,7 @@ BATCHES = 1200  # lasting ones; the first third is everybody's, the others are o
 SHARED = BATCHES // 3
 PASSING = 10_000_000  # numbers of passing rows begin here
 PASSING_BATCHES = 200
+ABSENT = "absent: "  # begins faults of readers who miss rows for a while that are all there
 
 
 def crowd(root: Path, *, seconds: float, seed: int, flock: bool = False) -> Outcome:
@@ -47,6 +48,7 @@ def crowd(root: Path, *, seconds: float, seed: int, flock: bool = False) -> Outc
         outcome.fault(f"the crowd ended with {done.returncode}: {done.stderr[-2000:]}")
         return outcome
     outcome.counts.update(told["counts"])
+    outcome.counts["absent_reads"] = sum(fault.startswith(ABSENT) for fault in told["faults"])
     for fault in told["faults"]:
         outcome.fault(fault)
     if done.returncode != 0:
@@ -111,58 +113,96 @@ def writing(self, until):
 
 def reading(self, until):
     """Read in every way; what was once seen of the lasting rows must stay, and all be right."""
-    known = rows.numbers_by_key(n for b in range(BATCHES) for n in numbers_of(b))
-    passing = [n for b in range(PASSING_BATCHES) for n in numbers_of(-1 - b)]
-    everything = known | rows.numbers_by_key(passing)
-    seen: set[int] = set()
-    store = FeatureStore(self.folder)
+    reader = Reader(self)
+    acts = (reader.stream, reader.rows, reader.passing, reader.contains, reader.look)
     while time.monotonic() < until:
-        act = self.random.choice(["stream", "rows", "passing", "contains", "refresh", "reopen"])
-        self.counts[act] += 1
-        if act == "reopen":
-            store = FeatureStore(self.folder)
-        elif act == "refresh":
-            store.refresh()
-        elif act == "stream" and store.columns():
-            column = self.random.choice(sorted(store.columns()))
-            # Shards of the passing rows may be pruned under a stream of "h"; it says so then.
-            try:
-                there, twice, bad = rows.judge_stream(
-                    store, everything, column, block_rows=self.random.choice([7, 500, 4096])
-                )
-            except StoreError:
-                if column != "h":
-                    raise
-                self.counts["refused_streams"] += 1
-                continue
-            if twice or bad or seen - there:
-                self.faults.append(
-                    f"{self.name}: a stream of {column} gave {twice} rows twice and {bad} wrong, "
-                    f"and lacked {len(seen - there)} of {len(seen)}"
-                )
+        act = self.random.choice(acts)
+        try:
+            act()
+        except StoreError as error:
+            self.faults.append(f"{ABSENT}{self.name}: {act.__name__}: {error}")
+
+
+class Reader:
+    """A store that is read, and the lasting rows that it was once seen to have."""
+
+    def __init__(self, member: Member) -> None:
+        self.member, self.random, self.counts = member, member.random, member.counts
+        self.store = FeatureStore(member.folder)
+        self.seen: set[int] = set()
+        self.known = rows.numbers_by_key(n for b in range(BATCHES) for n in numbers_of(b))
+        numbers = [n for b in range(PASSING_BATCHES) for n in numbers_of(-1 - b)]
+        self.known |= rows.numbers_by_key(numbers)
+        self.fleeting = np.array(numbers)
+
+    def fault(self, what, kind=""):
+        """Say what must not be."""
+        self.member.faults.append(f"{kind}{self.member.name}: {what}")
+
+    def look(self):
+        """Take up what others did, by the same store or another."""
+        if self.random.random() < 0.5:
+            self.counts["refresh"] += 1
+            self.store.refresh()
+        else:
+            self.counts["reopen"] += 1
+            self.store = FeatureStore(self.member.folder)
+
+    def stream(self):
+        """All of a column; one with passing rows may end with an error when they are pruned."""
+        columns = sorted(self.store.columns())
+        if not columns:
+            return
+        self.counts["stream"] += 1
+        column = self.random.choice(columns)
+        size = self.random.choice([7, 500, 4096])
+        try:
+            there, twice, bad = rows.judge_stream(self.store, self.known, column, block_rows=size)
+        except StoreError:
             if column != "h":
-                seen |= there
-        elif act == "rows" and seen:
-            wanted = self.random.sample(sorted(seen), min(len(seen), 200))
-            column = self.random.choice(rows.COLUMNS)
-            bad = rows.wrong(wanted, rows.get(store, wanted, column), column)
-            if bad:
-                self.faults.append(f"{self.name}: {bad} wrong rows of {column}")
-        elif act == "contains":
-            lacking = rows.lacking(store, sorted(seen)) if seen else np.zeros(0, bool)
-            if lacking.any():
-                self.faults.append(f"{self.name}: {int(lacking.sum())} rows are there no more")
-        elif act == "passing":
-            there = [n for n in passing if self.random.random() < 0.05]
-            there = np.array(there)[store.contains(rows.keys_of(there), "h")]
-            try:
-                bad = rows.wrong(there, rows.get(store, there, "h"), "h") if len(there) else 0
-            except StoreError:  # pruned meanwhile
-                self.counts["refused_reads"] += 1
-                store.refresh()
-                continue
-            if bad:
-                self.faults.append(f"{self.name}: {bad} wrong passing rows")
+                raise
+            self.counts["refused_streams"] += 1
+            return
+        if twice or bad:
+            self.fault(f"a stream of {column} gave {twice} rows twice and {bad} wrong")
+        if self.seen - there:
+            self.fault(f"a stream of {column} lacked {len(self.seen - there)} rows", ABSENT)
+        if column != "h":
+            self.seen |= there
+
+    def rows(self):
+        """Rows that it has seen before."""
+        if not self.seen:
+            return
+        self.counts["rows"] += 1
+        wanted = self.random.sample(sorted(self.seen), min(len(self.seen), 200))
+        column = self.random.choice(rows.COLUMNS)
+        bad = rows.wrong(wanted, rows.get(self.store, wanted, column), column)
+        if bad:
+            self.fault(f"{bad} wrong rows of {column}")
+
+    def contains(self):
+        """Whether all rows seen before are there."""
+        if not self.seen:
+            return
+        self.counts["contains"] += 1
+        lacking = int(rows.lacking(self.store, sorted(self.seen)).sum())
+        if lacking:
+            self.fault(f"{lacking} of {len(self.seen)} rows are there no more", ABSENT)
+
+    def passing(self):
+        """Rows that may be pruned between the question whether they are there and the reading."""
+        self.counts["passing"] += 1
+        there = self.fleeting[[self.random.random() < 0.05 for _ in self.fleeting]]
+        there = there[self.store.contains(rows.keys_of(there), "h")]
+        try:
+            bad = rows.wrong(there, rows.get(self.store, there, "h"), "h") if len(there) else 0
+        except StoreError:
+            self.counts["refused_reads"] += 1
+            self.store.refresh()
+            return
+        if bad:
+            self.fault(f"{bad} wrong passing rows")
 
 
 def compacting(self, until):
@@ -176,6 +216,8 @@ def compacting(self, until):
 
 def pruning(self, until):
     """Unlink shards of passing rows; a shard that cannot be looked at any more is left alone."""
+    numbers = [n for b in range(PASSING_BATCHES) for n in numbers_of(-1 - b)]
+    passing = set(map(bytes, rows.keys_of(numbers)))
     while time.monotonic() < until:
         time.sleep(self.random.uniform(0.05, 0.4))
         store = FeatureStore(self.folder)
@@ -186,7 +228,7 @@ def pruning(self, until):
         except StoreError:
             continue
         for view in views:
-            if view.keys[0].tobytes() in self.passing_keys and self.random.random() < 0.7:
+            if view.keys[0].tobytes() in passing and self.random.random() < 0.7:
                 (self.folder / view.shard).unlink(missing_ok=True)
                 self.counts["shards_pruned"] += 1
 
@@ -215,14 +257,12 @@ def run(root: Path, seconds: float, seed: int) -> int:
     acts += [("compactor", compacting), ("pruner", pruning)]
     for name, act in acts:
         member = Member(root, folder, name, seed)
-        if name == "pruner":
-            numbers = [n for b in range(PASSING_BATCHES) for n in numbers_of(-1 - b)]
-            member.passing_keys = set(map(bytes, rows.keys_of(numbers)))
         members[name] = processes.fork(member.work, act, until)
     writers = [members[f"writer-{i}"] for i in range(WRITERS)]
     outcome = Outcome("crowd", seed)
     outcome.counts["stops"] = stopping(writers, until, random.Random(seed))
     done: set[int] = set()
+    faults: list[str] = []
     for name, pid in members.items():
         code = processes.ended(pid)
         if code != 0:
@@ -231,10 +271,10 @@ def run(root: Path, seconds: float, seed: int) -> int:
         report = json.loads((root / f"{name}.report").read_text())
         outcome.counts.update(report["counts"])
         done.update(report["done"])
-        for fault in report["faults"]:
-            outcome.fault(fault)
+        faults += report["faults"]
     judge(outcome, folder, done)
-    print(json.dumps({"counts": outcome.counts, "faults": outcome.faults}))
+    faults = outcome.faults + sorted(faults, key=lambda fault: fault.startswith(ABSENT))
+    print(json.dumps({"counts": outcome.counts, "faults": faults}))
     return 0
 
 
