@@ -8,6 +8,7 @@ from proofs.crowd import crowd
 from proofs.extracts import extract_kills
 from proofs.flips import flips, truncations
 from proofs.kills import kills
+from proofs.refusals import few_files, full_disk, full_file, jitters, refusals
 
 
 def _run(proof, root, seed, **counts):
@@ -21,4 +22,9 @@ FORMS = {
     "flips": partial(_run, flips, count=10_000),
     "resident": partial(_run, flips, count=2_000, resident=True),
     "truncations": partial(_run, truncations, step=1),
+    "jitters": partial(_run, jitters, count=200),
+    "refusals": partial(_run, refusals, count=800),
+    "few-files": partial(_run, few_files),
+    "full-file": partial(_run, full_file),
+    "full-disk": partial(_run, full_disk),
 }
