@@ -7,12 +7,16 @@
 
 #include "zoo/error.hpp"
 
-#define CHECK(condition)                                                                 \
-  do {                                                                                   \
-    if (!(condition)) {                                                                  \
-      std::fprintf(stderr, "%s:%d: CHECK(%s) failed\n", __FILE__, __LINE__, #condition); \
-      std::exit(1);                                                                      \
-    }                                                                                    \
+// Which of many cases is under test, for the line that a failed check prints.
+inline std::string check_case;
+
+#define CHECK(condition)                                                                   \
+  do {                                                                                     \
+    if (!(condition)) {                                                                    \
+      std::fprintf(stderr, "%s:%d: CHECK(%s) failed %s\n", __FILE__, __LINE__, #condition, \
+                   check_case.c_str());                                                    \
+      std::exit(1);                                                                        \
+    }                                                                                      \
   } while (false)
 
 // Runs the statement, insists on an Error of the kind, and gives its text.

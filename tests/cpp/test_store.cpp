@@ -240,6 +240,25 @@ void small_shards_become_one_under_a_reader() {
   CHECK(store.verify({}).damaged.empty());
 }
 
+void a_scan_goes_on_when_its_shards_are_merged() {
+  const Folder folder;
+  Store store(folder.path());
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    append_rows(store, i, 1);
+    store.flush({});
+  }
+  zoo::Scan scan = store.scan("x");
+  std::vector<zoo::RowKey> keys(1);
+  std::vector<float> out(3);
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    CHECK(scan.next(1).rows == 1);
+    scan.read({}, keys, {std::as_writable_bytes(std::span(out))});
+    CHECK(keys[0] == key_of(i) && out == values_of(i, 1, 3));
+    if (i == 0) CHECK(Store(folder.path()).compact({}).before == 8);
+  }
+  CHECK(scan.next(1).rows == 0);
+}
+
 void a_writer_that_leaves_many_small_shards_merges_them() {
   const Folder folder;
   for (std::uint64_t i = 0; i < 16; ++i) {
@@ -402,6 +421,7 @@ int main() {
   ragged_and_scaled_rows_come_back();
   a_scan_gives_each_row_once();
   small_shards_become_one_under_a_reader();
+  a_scan_goes_on_when_its_shards_are_merged();
   a_writer_that_leaves_many_small_shards_merges_them();
   a_vanished_shard_is_named_and_its_rows_are_absent_from_then_on();
   the_index_and_the_search_agree();

@@ -127,7 +127,9 @@ struct ShardView {
   std::shared_ptr<const Mapping> file;
 };
 
-// Reads a column's rows in the order of the files, each once, a block at a time.
+// Reads a column's rows in the order of the files, each once, a block at a time. Shards that are
+// removed meanwhile stay readable as long as the process has not too many files open; past that a
+// removed one is an Error(kIo), and a new scan finds its rows.
 class Scan {
  public:
   ~Scan();

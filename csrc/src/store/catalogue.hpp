@@ -52,9 +52,12 @@ class Catalogue {
   [[nodiscard]] static std::vector<std::string> list(Vfs& vfs, const std::string& folder);
   // A number that grows with every shard that becomes known.
   [[nodiscard]] std::uint64_t now() const noexcept { return now_; }
+  // How many shards were found in the folder, by whomever they were written.
+  [[nodiscard]] std::uint64_t found() const noexcept { return found_; }
   // Takes up the shards among these names that are new, and lets go those that are not among them,
-  // unless they became known after `listed`, when the listing began.
-  void update(const std::vector<std::string>& names, std::uint64_t listed);
+  // unless they became known after `listed`, when the listing began. False where one was removed
+  // after the listing: its rows may be in a shard that is not in it.
+  [[nodiscard]] bool update(const std::vector<std::string>& names, std::uint64_t listed);
   // A shard just written.
   void add_shard(std::shared_ptr<const Shard> shard);
   // Rows in memory: a source of its own, whose rows are indexed from `first` on as they come.
@@ -81,7 +84,7 @@ class Catalogue {
   void close_files() const;
 
  private:
-  void load(const std::string& name);
+  [[nodiscard]] bool load(const std::string& name);  // false where it is gone
   void register_shard(std::shared_ptr<const Shard> shard);
   void forget(const std::set<std::string_view>& gone);
   Column& column(const ColumnSpec& spec);
@@ -97,6 +100,7 @@ class Catalogue {
   std::map<std::string, Column, std::less<>> columns_;
   std::map<std::string, std::string, std::less<>> damaged_;  // name to reason
   std::uint64_t now_ = 0;
+  std::uint64_t found_ = 0;
 };
 
 [[nodiscard]] std::string quoted(std::string_view column);

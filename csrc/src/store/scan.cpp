@@ -119,6 +119,7 @@ Scan Store::Impl::scan(std::string_view name) const {
         run.table = std::make_shared<const Table>(*source.table);
         run.end = run.table->rows();
       }
+      if (run.shard) run.shard->open_file();  // for the case that it is merged meanwhile
       total += run.end;
       runs.push_back(std::move(run));
     }

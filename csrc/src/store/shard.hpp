@@ -19,6 +19,8 @@ namespace zoo::detail {
 
 inline constexpr std::string_view kShardSuffix = ".safetensors";
 inline constexpr std::string_view kTemporarySuffix = ".tmp";
+inline constexpr std::uint64_t kTaskBytes = std::uint64_t{256}
+                                            << 10;  // read, then checked in cache
 
 // Whether a file of a store's folder is a shard; key.json, temporary and hidden files are not.
 [[nodiscard]] bool is_shard_name(std::string_view name) noexcept;
@@ -116,6 +118,8 @@ class Shard {
   // Maps the file, as long as its layout says.
   [[nodiscard]] std::unique_ptr<Mapping> map() const;
 
+  // Opens the file now, unless too many are: then it may be removed before it is read.
+  void open_file() const { (void)file(); }
   // Closes the file until it is read again: for a process that has too many open.
   void close_file() const;
 

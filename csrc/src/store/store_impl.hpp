@@ -118,6 +118,7 @@ class Store::Impl {
   void begin_seal(const Context& context);
   void finish_seal(const Context& context);
   void seal(const Context& context);  // both
+  [[nodiscard]] std::uint64_t found_shards() const;
   void settle_table(const OpenTable& open, detail::WrittenShard written);
 
   // Recovery (recovery.cpp); under writing_.
@@ -147,6 +148,7 @@ class Store::Impl {
   std::vector<Sealing> sealing_;
   std::vector<std::unique_ptr<Journal>> sealing_journals_;
   std::uint64_t sealing_since_ns_ = 0;
+  std::uint64_t certain_ = 0;  // of the shards found, how many were when the folder was synced
   std::vector<std::shared_ptr<Table>> spare_;  // cleared tables, for their memory
   std::vector<Orphan> orphans_;
   bool appended_ = false;

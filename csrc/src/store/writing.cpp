@@ -278,7 +278,9 @@ void Store::Impl::finish_seal(const Context& context) {
             ? std::move(last.write)
             : std::make_unique<detail::ShardWrite>(context, vfs_, folder_, last.open.table->keys(),
                                                    last.open.table->columns());
+    const std::uint64_t found = found_shards();
     settle_table(last.open, write->finish());
+    certain_ = found;
     spare_.push_back(last.open.table);
     sealing_.pop_back();
   }
@@ -295,6 +297,17 @@ void Store::Impl::seal(const Context& context) {
   finish_seal(context);
   begin_seal(context);
   finish_seal(context);
+  // Rows that append() found in shards were not written again. The writer of a shard may have died
+  // between its rename and the sync that makes its name durable.
+  const std::uint64_t found = found_shards();
+  if (!appended_ || found == certain_) return;
+  vfs_.sync_folder(folder_);
+  certain_ = found;
+}
+
+std::uint64_t Store::Impl::found_shards() const {
+  const std::shared_lock lock(mutex_);
+  return catalogue_.found();
 }
 
 // The table's rows are that shard's from now on, and it is empty.
