@@ -8,6 +8,8 @@ from proofs.crowd import crowd
 from proofs.extracts import extract_kills
 from proofs.flips import flips, truncations
 from proofs.kills import kills
+from proofs.machine import machine
+from proofs.places import gone, homeless, latin, read_only, scripts
 from proofs.refusals import few_files, full_disk, full_file, jitters, refusals
 
 
@@ -22,9 +24,15 @@ FORMS = {
     "flips": partial(_run, flips, count=10_000),
     "resident": partial(_run, flips, count=2_000, resident=True),
     "truncations": partial(_run, truncations, step=1),
-    "jitters": partial(_run, jitters, count=200),
-    "refusals": partial(_run, refusals, count=800),
+    "jitters": partial(_run, jitters, count=100),
+    "refusals": partial(_run, refusals, count=300),
     "few-files": partial(_run, few_files),
     "full-file": partial(_run, full_file),
     "full-disk": partial(_run, full_disk),
+    "machine": partial(_run, machine, examples=3000, steps=40),
+    "read-only": partial(_run, read_only),
+    "gone": partial(_run, gone),
+    "scripts": partial(_run, scripts),
+    "latin": partial(_run, latin),
+    "homeless": partial(_run, homeless),
 }
