@@ -35,10 +35,11 @@ def main() -> int:
                 print(json.dumps({"proof": name, "skipped": "not possible here"}))
                 continue
             outcome.notes["seconds"] = round(time.monotonic() - began, 1)
-        print(outcome.line(), flush=True)
+        line = outcome.line().replace(root, "ROOT")
+        print(line, flush=True)
         if chosen.out:
             with chosen.out.open("a", encoding="utf-8") as file:
-                file.write(outcome.line() + "\n")
+                file.write(line + "\n")
         held = held and outcome.fault_count == 0
     return 0 if held else 1
 
