@@ -147,7 +147,7 @@ def scripts(root: Path, *, seed: int = 0) -> Outcome:
         home = root / f"home-{number}"
         env = processes.environment(ZOO_HOME=str(home), **locale)
         wanted = {"rows": 3 * len(SCRIPTS), "classes": len(SCRIPTS)}
-        for arguments in (command, [*command, "--json"], ["cache", "list"]):
+        for arguments in ([*command, "--json"], ["cache", "list"]):
             done = processes.fresh("zoo", *arguments, env=env, errors="surrogateescape")
             outcome.counts["commands"] += 1
             if done.returncode != 0 or "Traceback" in done.stderr:
