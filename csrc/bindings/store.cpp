@@ -86,7 +86,7 @@ struct Handle {
 };
 
 std::unique_ptr<Handle> open(const std::string& folder, std::uint64_t shard_bytes,
-                             double seal_seconds, std::uint64_t resident_bytes) {
+                             double seal_seconds, std::uint64_t resident_bytes, bool read_only) {
   if (!(seal_seconds >= 0 && seal_seconds <= 1e9)) {
     throw Error(ErrorKind::kInvalid, "seal_seconds must be from 0 to 1e9");
   }
@@ -94,6 +94,7 @@ std::unique_ptr<Handle> open(const std::string& folder, std::uint64_t shard_byte
   StoreOptions options;
   options.shard_bytes = shard_bytes;
   options.resident_bytes = resident_bytes;
+  options.read_only = read_only;
   options.seal_ns = static_cast<std::uint64_t>(seal_seconds * 1e9);
   const py::gil_scoped_release release;
   handle->store.emplace(folder, options);
@@ -256,7 +257,8 @@ void register_store(py::module_& module) {
       .def(py::init(&open), py::arg("folder"), py::kw_only(),
            py::arg("shard_bytes") = defaults.shard_bytes,
            py::arg("seal_seconds") = static_cast<double>(defaults.seal_ns) / 1e9,
-           py::arg("resident_bytes") = defaults.resident_bytes)
+           py::arg("resident_bytes") = defaults.resident_bytes,
+           py::arg("read_only") = defaults.read_only)
       .def("contains", &contains, py::arg("keys").noconvert(), py::arg("column"))
       .def("append", &append, py::arg("keys").noconvert(), py::arg("columns"))
       .def("lengths", &lengths, py::arg("keys").noconvert(), py::arg("column"),

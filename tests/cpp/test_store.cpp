@@ -93,6 +93,24 @@ void what_a_dead_writer_committed_is_recovered_once() {
   CHECK(heir.verify({}).damaged.empty());
 }
 
+void a_read_only_store_changes_nothing() {
+  const Folder folder;
+  const Folder after;
+  Store store(folder.path());
+  append_rows(store, 0, 5);
+  copy_folder(folder, after);
+  const auto before = zoo::system_vfs().list(after.path());
+  StoreOptions options;
+  options.read_only = true;
+  Store reader(after.path(), options);
+  CHECK(has_rows(reader, 0, 5) && zoo::system_vfs().list(after.path()) == before);
+  CHECK_THROWS(append_rows(reader, 5, 1), ErrorKind::kInvalid);
+  CHECK_THROWS(reader.compact({}), ErrorKind::kInvalid);
+  reader.refresh();
+  reader.close({});
+  CHECK(zoo::system_vfs().list(after.path()) == before);
+}
+
 void a_journal_is_read_up_to_its_first_bad_byte() {
   const Folder folder;
   Store store(folder.path());
@@ -415,6 +433,7 @@ int main() {
   missing_rows_are_counted_and_nothing_is_touched();
   full_and_old_rows_are_sealed();
   what_a_dead_writer_committed_is_recovered_once();
+  a_read_only_store_changes_nothing();
   a_journal_is_read_up_to_its_first_bad_byte();
   a_writer_whose_journal_was_taken_over_writes_its_rows_anew();
   columns_of_one_append_share_a_shard();
