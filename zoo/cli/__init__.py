@@ -24,7 +24,7 @@ _VERBS = {
     "demo": "Run the whole way offline on handwritten digits.",
     "models": "Show what a model source is and how its inputs are prepared.",
     "runs": "List finished runs, or show one.",
-    "cache": "List, describe and verify the feature store.",
+    "cache": "List, verify, export, import and prune the feature store.",
     "plugins": "List plugins and what they bring.",
     "doctor": "Show versions, kernels and folders of this installation.",
 }

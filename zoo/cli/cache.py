@@ -1,4 +1,4 @@
-"""``zoo cache``: what the feature store holds, and whether it is sound."""
+"""``zoo cache``: what the feature store holds, whether it is sound, and the way in and out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli import common
-from zoo.errors import StoreError, UsageError
+from zoo.cli import cache_keys, common
+from zoo.cli.cache_exchange import export_command, import_command
+from zoo.cli.cache_prune import command as prune_command
+from zoo.errors import StoreError
 
 if TYPE_CHECKING:
     from zoo.engine import StoreInfo
@@ -15,7 +17,12 @@ if TYPE_CHECKING:
 
 @click.group("cache")
 def command() -> None:
-    """List, describe and verify the feature store."""
+    """List, describe, verify, export, import and prune the feature store."""
+
+
+command.add_command(export_command)
+command.add_command(import_command)
+command.add_command(prune_command)
 
 
 @command.command("list")
@@ -52,10 +59,10 @@ def list_command(*, as_json: bool, quiet: bool, debug: bool) -> None:
 def info_command(key: str, *, as_json: bool, quiet: bool, debug: bool) -> None:
     """Describe one KEY (or the start of one)."""
     del debug, quiet
-    found = [s for s in _stores() if s.folder.name.startswith(key)]
-    if len(found) != 1:
-        raise UsageError(f"{len(found)} keys start with '{key}'", hint="zoo cache list")
-    store = found[0]
+    from zoo.engine import FeatureStore
+
+    with FeatureStore.at(cache_keys.find(key)) as opened:
+        store = opened.info()
     described = {
         "schema": 1,
         "folder": str(store.folder),
@@ -100,15 +107,11 @@ def verify_command(*, as_json: bool, quiet: bool, debug: bool) -> None:
 
 def _stores() -> list[StoreInfo]:
     """Every store under the home; damage is for the verbs to tell, once."""
-    import logging
-
     from zoo import settings
     from zoo.engine import list_stores
 
-    logging.getLogger("zoo.engine").setLevel(logging.ERROR)
-    home = settings.home()
-    if home.exists() and not home.is_dir():
-        raise StoreError(f"'{home}' is no folder", hint="set ZOO_HOME to a folder")
+    cache_keys.say_damage_once()
+    cache_keys.check_home()
     return list_stores(settings.store_root())
 
 

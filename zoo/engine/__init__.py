@@ -2,6 +2,7 @@
 
 from zoo._core import build_info
 from zoo.engine.digests import FileDigests, sample_digest
+from zoo.engine.exchange import Exported, Imported, export_rows, import_rows
 from zoo.engine.heads import (
     LogisticFit,
     LogisticPath,
@@ -15,6 +16,7 @@ from zoo.engine.heads import (
     squared_distances,
 )
 from zoo.engine.keys import row_keys
+from zoo.engine.prune import Pruned, mark_used, prune_stores
 from zoo.engine.rotation import (
     Rotation,
     principal_axes,
@@ -28,10 +30,13 @@ from zoo.engine.store_reports import CompactReport, ShardView, StoreInfo, Verify
 
 __all__ = [
     "CompactReport",
+    "Exported",
     "FeatureStore",
     "FileDigests",
+    "Imported",
     "LogisticFit",
     "LogisticPath",
+    "Pruned",
     "Ragged",
     "RidgeFit",
     "Rotation",
@@ -41,11 +46,15 @@ __all__ = [
     "VerifyReport",
     "build_info",
     "class_means",
+    "export_rows",
     "fit_logistic",
     "fit_temperature",
+    "import_rows",
     "knn_search",
     "list_stores",
+    "mark_used",
     "principal_axes",
+    "prune_stores",
     "require_rows",
     "ridge_path",
     "row_keys",

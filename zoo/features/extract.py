@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.backbones.pooling import pool
-from zoo.engine import row_keys, sample_digest
+from zoo.engine import mark_used, row_keys, sample_digest
 from zoo.errors import DataError, SourceError
 from zoo.features.provenance import TOLERANCE, changed, distance, spread, vouch, vouched
 from zoo.preprocess.decode import decode, quiet_decoding
@@ -211,6 +211,7 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
         else _opened(model, options.store_root, key) as store
     ):
         features = store.rows(keys, model.column, dtype="float32")
+        mark_used(store.folder)
         provenance = dict(store.provenance)
     return Extracted(
         features=features,
