@@ -68,6 +68,7 @@ void repair(Bytes& bytes) {
 // those that a writer would choose.
 Bytes random_batch(Random& random) {
   const std::uint64_t rows = random() % 16 == 0 ? odd_number(random) % 300 : 1 + random() % 12;
+  const bool odd = random() % 2 == 0;
   const std::size_t count = random() % 8 == 0 ? random() % 80 : 1 + random() % 4;
   Bytes columns;
   Bytes body;
@@ -79,11 +80,11 @@ Bytes random_batch(Random& random) {
     const bool ragged = random() % 2 == 0;
     const auto dtype = static_cast<std::uint8_t>(random() % 4);
     std::uint64_t vectors = ragged ? random() % 20 : rows;
-    const std::uint64_t dim = random() % 16 == 0 ? odd_number(random) : 1 + random() % 4;
-    if (random() % 32 == 0) vectors = odd_number(random);
+    const std::uint64_t dim = odd && random() % 16 == 0 ? odd_number(random) : 1 + random() % 4;
+    if (odd && random() % 32 == 0) vectors = odd_number(random);
     std::string name =
         std::string(1, "xtqabcdefgh"[random() % 11]) + (c > 3 ? std::to_string(c) : "");
-    if (random() % 32 == 0) name = std::string(random() % 300, '"');
+    if (odd && random() % 32 == 0) name = std::string(random() % 300, '"');
     put(columns, dim);
     put(columns, vectors);
     put(columns, dtype);
@@ -94,7 +95,9 @@ Bytes random_batch(Random& random) {
     columns.insert(columns.end(), raw.begin(), raw.end());
     if (vectors > 400 || dim > 64) continue;
     for (std::uint64_t i = 0; ragged && i <= rows; ++i) {
-      put(body, i == rows ? vectors : random() % 16 == 0 ? odd_number(random) : vectors * i / rows);
+      put(body, i == rows                   ? vectors
+                : odd && random() % 16 == 0 ? odd_number(random)
+                                            : vectors * i / rows);
     }
     const std::size_t size = dtype == 0 ? 4 : dtype == 3 ? 1 : 2;
     body.resize(body.size() + vectors * dim * size, static_cast<std::byte>(random()));
