@@ -47,11 +47,12 @@ class Scan:
 class Store:
     def __init__(
         self,
-        folder: str,
+        folder: bytes,
         *,
         shard_bytes: int = 67108864,
         seal_seconds: float = 30.0,
         resident_bytes: int = 0,
+        read_only: bool = False,
     ) -> None: ...
     def contains(self, keys: NDArray[np.uint8], column: str) -> NDArray[np.bool_]: ...
     def append(

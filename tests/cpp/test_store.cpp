@@ -109,6 +109,24 @@ void what_a_dead_writer_committed_in_another_shape_is_not_removed() {
   }
 }
 
+void a_read_only_store_changes_nothing() {
+  const Folder folder;
+  const Folder after;
+  Store store(folder.path());
+  append_rows(store, 0, 5);
+  copy_folder(folder, after);
+  const auto before = zoo::system_vfs().list(after.path());
+  StoreOptions options;
+  options.read_only = true;
+  Store reader(after.path(), options);
+  CHECK(has_rows(reader, 0, 5) && zoo::system_vfs().list(after.path()) == before);
+  CHECK_THROWS(append_rows(reader, 5, 1), ErrorKind::kInvalid);
+  CHECK_THROWS(reader.compact({}), ErrorKind::kInvalid);
+  reader.refresh();
+  reader.close({});
+  CHECK(zoo::system_vfs().list(after.path()) == before);
+}
+
 void a_journal_is_read_up_to_its_first_bad_byte() {
   const Folder folder;
   Store store(folder.path());
@@ -256,6 +274,25 @@ void small_shards_become_one_under_a_reader() {
   CHECK(store.verify({}).damaged.empty());
 }
 
+void a_scan_goes_on_when_its_shards_are_merged() {
+  const Folder folder;
+  Store store(folder.path());
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    append_rows(store, i, 1);
+    store.flush({});
+  }
+  zoo::Scan scan = store.scan("x");
+  std::vector<zoo::RowKey> keys(1);
+  std::vector<float> out(3);
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    CHECK(scan.next(1).rows == 1);
+    scan.read({}, keys, {std::as_writable_bytes(std::span(out))});
+    CHECK(keys[0] == key_of(i) && out == values_of(i, 1, 3));
+    if (i == 0) CHECK(Store(folder.path()).compact({}).before == 8);
+  }
+  CHECK(scan.next(1).rows == 0);
+}
+
 void a_scan_finds_what_another_process_has_merged() {
   const Folder folder;
   Store store(folder.path());
@@ -398,20 +435,42 @@ void shuffled_and_repeated_keys_come_in_the_order_asked() {
   }
 }
 
+void a_key_altered_under_a_resident_column_is_found() {
+  const Folder folder;
+  StoreOptions options;
+  options.resident_bytes = 1 << 20;
+  Store store(folder.path(), options);
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    append_rows(store, 4 * i, 4);
+    store.flush({});
+  }
+  CHECK(has_rows(store, 0, 8) && has_rows(store, 0, 8));
+  const std::string name = *shards(folder).begin();
+  std::string bytes = read_file(folder.file(name));
+  const zoo::RowKey key = key_of(1);
+  bytes[bytes.find(std::string(key.bytes.begin(), key.bytes.end()))] ^= 2;
+  write_file(folder.file(name), bytes);
+  CHECK_THROWS((void)scanned(store, 100), ErrorKind::kCorrupt);
+  CHECK(store.compact({}).before == 0 && shards(folder).size() == 2);
+}
+
 }  // namespace
 
 int main() {
+  a_key_altered_under_a_resident_column_is_found();
   rows_are_seen_before_and_after_sealing_and_by_the_next_reader();
   missing_rows_are_counted_and_nothing_is_touched();
   full_and_old_rows_are_sealed();
   what_a_dead_writer_committed_is_recovered_once();
   what_a_dead_writer_committed_in_another_shape_is_not_removed();
+  a_read_only_store_changes_nothing();
   a_journal_is_read_up_to_its_first_bad_byte();
   a_writer_whose_journal_was_taken_over_writes_its_rows_anew();
   columns_of_one_append_share_a_shard();
   ragged_and_scaled_rows_come_back();
   a_scan_gives_each_row_once();
   small_shards_become_one_under_a_reader();
+  a_scan_goes_on_when_its_shards_are_merged();
   a_scan_finds_what_another_process_has_merged();
   a_writer_that_leaves_many_small_shards_merges_them();
   a_vanished_shard_is_named_and_its_rows_are_absent_from_then_on();

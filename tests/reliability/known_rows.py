@@ -70,7 +70,9 @@ def wrong_rows(store: FeatureStore, numbers):
                 got = rows.values[i]
             else:
                 same, got = True, rows[i]
-            wrong += not (same and got.dtype == expected.dtype and got.tobytes() == expected.tobytes())
+            wrong += not (
+                same and got.dtype == expected.dtype and got.tobytes() == expected.tobytes()
+            )
     return wrong
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -58,6 +59,7 @@ class FeatureStore:
         shard_bytes: int = 64 << 20,
         seal_seconds: float = 30.0,
         resident_bytes: int = 0,
+        read_only: bool = False,
     ) -> None:
         """Open the store in an existing folder.
 
@@ -67,6 +69,8 @@ class FeatureStore:
             seal_seconds: or so old.
             resident_bytes: columns that `rows` asks often are kept in memory, once checked, up to
                 so many bytes: random rows then cost what they cost in an array. 0 keeps none.
+            read_only: change nothing in the folder: `append` is an error, and rows that a dead
+                writer left unsealed are read from memory.
         """
         self.folder = folder
         self.key, self.provenance = read_key(folder)
@@ -74,10 +78,11 @@ class FeatureStore:
         self._appended = False
         with store_errors(folder):
             self._native = _core.Store(
-                str(folder),
+                os.fsencode(folder),
                 shard_bytes=shard_bytes,
                 seal_seconds=seal_seconds,
                 resident_bytes=resident_bytes,
+                read_only=read_only,
             )
         for shard, why in self._native.damaged():
             _log.warning("shard %s is damaged and not used: %s", folder / shard, why)
@@ -335,7 +340,7 @@ def list_stores(root: Path) -> list[StoreInfo]:
 
 def _info(folder: Path) -> StoreInfo:
     try:
-        return FeatureStore.at(folder).info()
+        return FeatureStore(folder, read_only=True).info()
     except StoreError as error:
         what = KEY_FILE if key_problem(folder) else folder.name
         return StoreInfo(folder, {}, {}, damaged=((what, str(error)),))

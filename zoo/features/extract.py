@@ -18,6 +18,7 @@ import numpy as np
 from zoo.backbones.pooling import pool
 from zoo.engine import row_keys, sample_digest
 from zoo.errors import DataError, SourceError
+from zoo.features.provenance import TOLERANCE, changed, distance, spread, vouch, vouched
 from zoo.preprocess.decode import decode, quiet_decoding
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ _SORT_WINDOW = 16  # batches whose samples are ordered by cost (length) before t
 
 @dataclass(frozen=True)
 class ExtractOptions:
-    """How to run: samples a batch, threads that decode, and who hears of progress."""
+    """How to run: samples a batch, threads that decode, who hears of progress and what is said."""
 
     store_root: Path
     batch_size: int = 32
     threads: int = 1
     progress: Progress | None = None
+    say: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class Look:
         bad: the others.
         missing: positions in `kept` whose rows are not in the store, each content once.
         distinct: how many different samples there are.
+        key: of the store that the rows are in, or go to.
+        compare: None, or positions in `kept` of stored rows to be computed again before others are
+            computed under conditions that nobody has vouched for; empty where none is stored.
     """
 
     keys: np.ndarray
@@ -64,6 +69,8 @@ class Look:
     bad: tuple[BadItem, ...]
     missing: np.ndarray
     distinct: int
+    key: dict[str, Any]
+    compare: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -75,10 +82,13 @@ class Extracted:
         keys: (n, 16) uint8 content digests.
         dataset: the data without its bad items.
         bad: items that could not be read.
-        forwards: samples that went through the backbone just now.
+        forwards: samples that went through the backbone just now, those included that were computed
+            again to compare them with their stored rows.
         distinct: different samples among the n.
         seconds: wall time of all of it.
         parameters: of the backbone, where it tells.
+        provenance: of the store that the rows are in.
+        key: of that store.
     """
 
     features: np.ndarray
@@ -90,6 +100,7 @@ class Extracted:
     seconds: float
     parameters: int | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    key: dict[str, Any] = field(default_factory=dict)
 
 
 def look(dataset: Dataset, model: Model, store_root: Path) -> Look:
@@ -112,15 +123,37 @@ def look(dataset: Dataset, model: Model, store_root: Path) -> Look:
         except DataError as error:
             bad.append(BadItem(item.name, str(error)))
     table = row_keys(keys)
-    _, first = np.unique(table.view("V16").ravel(), return_index=True)
-    first = np.sort(first)
-    store = model.open_store(store_root)
+    first = _firsts(table)
+    key, missing, compare = _choose(model, store_root, table, first)
+    return Look(table, np.array(kept, np.int64), tuple(bad), missing, len(first), key, compare)
+
+
+def _choose(
+    model: Model, root: Path, table: np.ndarray, first: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
+    """The key to use, which of the rows `first` its store lacks, and which are to be compared."""
+    store = model.open_store(root, model.key)
     if store is None:
-        missing = first
-    else:
-        with store:
-            missing = first[~store.contains(table[first], model.column)]
-    return Look(table, np.array(kept, np.int64), tuple(bad), missing, len(first))
+        return model.key, first, None
+    with store:
+        serves = vouched(store, model.conditions)
+        here = store.contains(table[first], model.column)
+    if serves or here.all():
+        return model.key, first[~here], None
+    lacking = _lacking(model, root, table, first)
+    if serves is False or not len(lacking):
+        return model.own_key, lacking, None
+    return model.key, first[~here], spread(first[here])
+
+
+def _lacking(model: Model, root: Path, table: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Which of the rows `first` the store of these conditions' own key lacks."""
+    store = model.open_store(root, model.own_key)
+    if store is None:
+        return first
+    with store:
+        lacking: np.ndarray = first[~store.contains(table[first], model.column)]
+        return lacking
 
 
 def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracted:
@@ -136,15 +169,20 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
     start = time.perf_counter()
     seen = look(dataset, model, options.store_root)
     items = [dataset.items[i] for i in seen.kept]
-    todo = [int(i) for i in seen.missing]
+    key, todo = seen.key, [int(i) for i in seen.missing]
     unreadable: dict[int, str] = {}
     forwards = 0
     with quiet_decoding():
         first_good = _skip_unreadable(items, todo, dataset.modality, unreadable)
-        if first_good < len(todo):
-            todo = todo[first_good:]
-            with model.create_store(options.store_root) as store:
-                forwards = _fill(store, items, todo, seen.keys, model, options, unreadable)
+        todo = todo[first_good:]
+        if todo and seen.compare is not None:
+            key, forwards = _decide(items, seen, model, options)
+            if key != seen.key:
+                lacking = _lacking(model, options.store_root, seen.keys, _firsts(seen.keys))
+                todo = [int(i) for i in lacking if int(i) not in unreadable]
+        if todo:
+            with model.create_store(options.store_root, key) as store:
+                forwards += _fill(store, items, todo, seen.keys, model, options, unreadable)
     bad_keys = {seen.keys[i].tobytes(): i for i in unreadable}
     good, bad = [], list(seen.bad)
     for i, item in enumerate(items):
@@ -162,11 +200,11 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
         )
     keys = seen.keys[good]
     with (
-        model.create_store(options.store_root)
+        model.create_store(options.store_root, key)
         if model.loaded
-        else _opened(model, options.store_root) as store
+        else _opened(model, options.store_root, key) as store
     ):
-        features = store.rows(keys, model.column)
+        features = store.rows(keys, model.column, dtype="float32")
         provenance = dict(store.provenance)
     return Extracted(
         features=features,
@@ -178,11 +216,60 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
         seconds=time.perf_counter() - start,
         parameters=provenance.get("parameters"),
         provenance=provenance,
+        key=key,
     )
 
 
-def _opened(model: Model, root: Path) -> FeatureStore:
-    store = model.open_store(root)
+def _decide(
+    items: list[Item], seen: Look, model: Model, options: ExtractOptions
+) -> tuple[dict[str, Any], int]:
+    """The key for rows made under conditions that the store is not vouched for, and forwards.
+
+    Stored rows of the samples at hand are computed again; see `zoo.features.provenance`.
+    """
+    store = _opened(model, options.store_root, model.key)
+    with store:
+        differences = changed(store.provenance.get("made_with", {}), model.conditions)
+        if seen.compare is None or not len(seen.compare):
+            _say(
+                options,
+                f"none of these samples is stored, so what {differences} changes is not known: "
+                "their rows go to a key of their own",
+            )
+            return model.own_key, 0
+        numbers: list[int] = []
+        again: list[np.ndarray] = []
+        for some, rows in _computed(items, seen.compare.tolist(), model, options, {}):
+            numbers += some
+            again.append(rows)
+        stored = store.rows(seen.keys[numbers], model.column, dtype="float32")
+        apart = distance(stored, np.concatenate(again)) if again else 0.0
+        tolerance = TOLERANCE[model.options.compute_dtype]
+        serves = bool(again) and apart <= tolerance
+        vouch(store, model.conditions, serves=serves, distance=apart, rows=len(numbers))
+    if serves:
+        return model.key, len(numbers)
+    _say(
+        options,
+        f"{len(numbers)} stored rows come out otherwise here ({differences}): {apart:.1e} apart, "
+        f"more than {tolerance:.0e}; rows made here go to a key of their own",
+    )
+    return model.own_key, len(numbers)
+
+
+def _firsts(table: np.ndarray) -> np.ndarray:
+    """The first position of each key, in order."""
+    _, first = np.unique(table.view("V16").ravel(), return_index=True)
+    return np.sort(first)
+
+
+def _say(options: ExtractOptions, line: str) -> None:
+    if options.say is not None:
+        options.say(line)
+
+
+def _opened(model: Model, root: Path, key: dict[str, Any]) -> FeatureStore:
+    store = model.open_store(root, key)
     if store is None:  # all rows were there a moment ago
         raise SourceError("the feature store vanished while it was read", hint="run again")
     return store
@@ -212,10 +299,27 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
     unreadable: dict[int, str],
 ) -> int:
     """Run the backbone over the missing samples; returns how many went through it."""
-    backbone, contract = model.backbone, model.contract
-    size = min(options.batch_size, backbone.max_batch or options.batch_size)
     done = forwards = 0
     _report(options, 0, len(todo))
+    for numbers, rows in _computed(items, todo, model, options, unreadable):
+        store.append(keys[numbers], {model.column: rows}, dtype=model.options.compute_dtype)
+        forwards += len(numbers)
+        done = forwards + len(unreadable)
+        _report(options, min(done, len(todo)), len(todo))
+    _report(options, len(todo), len(todo))
+    return forwards
+
+
+def _computed(
+    items: list[Item],
+    todo: list[int],
+    model: Model,
+    options: ExtractOptions,
+    unreadable: dict[int, str],
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Batches of item numbers and their feature rows, (b, d) float32, checked to be finite."""
+    backbone, contract = model.backbone, model.contract
+    size = min(options.batch_size, backbone.max_batch or options.batch_size)
     for batch in _batches(items, todo, model, size, options.threads, unreadable):
         numbers = [i for i, _ in batch]
         outputs = backbone.forward(backbone.collate([prepared for _, prepared in batch]))
@@ -230,12 +334,7 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
                 f"the backbone gave values that are not finite for '{name}'",
                 hint="compute in --dtype float32, or check the stated preprocessing",
             )
-        store.append(keys[numbers], {model.column: rows})
-        forwards += len(numbers)
-        done = forwards + len(unreadable)
-        _report(options, min(done, len(todo)), len(todo))
-    _report(options, len(todo), len(todo))
-    return forwards
+        yield numbers, np.asarray(rows, np.float32)
 
 
 def _batches(  # noqa: PLR0917 - as above

@@ -39,6 +39,7 @@ class Contract:
     def digest(self) -> str:
         """SHA-256 in hex of what decides features, weights and column (tap, pooling) aside."""
         decisive = {
+            "layout": self.layout,
             "modality": self.modality,
             "preprocess": dict(self.preprocess),
             "model": dict(self.model),

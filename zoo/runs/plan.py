@@ -99,7 +99,7 @@ class RunOptions:
     def extract_options(self) -> ExtractOptions:
         """What extraction needs of them."""
         return ExtractOptions(
-            settings.store_root(), self.batch_size, self.thread_count, self.progress
+            settings.store_root(), self.batch_size, self.thread_count, self.progress, self.say
         )
 
     def as_dict(self) -> dict[str, Any]:

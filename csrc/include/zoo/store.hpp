@@ -112,6 +112,9 @@ struct StoreOptions {
   // long as all of them stay below so many bytes. A system call a row is what random rows cost
   // otherwise: several times the copy. 0 keeps none.
   std::uint64_t resident_bytes = 0;
+  // Nothing in the folder is changed: append() and compact() are kInvalid, and rows that dead
+  // writers left in journals are read from memory.
+  bool read_only = false;
   Vfs* vfs = nullptr;  // the operating system where null; outlives the store
 };
 
@@ -127,7 +130,9 @@ struct ShardView {
   std::shared_ptr<const Mapping> file;
 };
 
-// Reads a column's rows in the order of the files, each once, a block at a time.
+// Reads a column's rows in the order of the files, each once, a block at a time. Shards that are
+// removed meanwhile stay readable as long as the process has not too many files open; past that a
+// removed one is an Error(kIo), and a new scan finds its rows.
 class Scan {
  public:
   ~Scan();

@@ -26,7 +26,7 @@ std::vector<std::string> Catalogue::list(Vfs& vfs, const std::string& folder) {
   }
 }
 
-void Catalogue::update(const std::vector<std::string>& names, std::uint64_t listed) {
+bool Catalogue::update(const std::vector<std::string>& names, std::uint64_t listed) {
   std::set<std::string_view> present;
   for (const std::string& name : names) {
     if (is_shard_name(name)) present.insert(name);
@@ -37,12 +37,14 @@ void Catalogue::update(const std::vector<std::string>& names, std::uint64_t list
   }
   if (!gone.empty()) forget(gone);
   std::erase_if(damaged_, [&](const auto& known) { return !present.contains(known.first); });
+  bool all = true;
   for (const std::string_view name : present) {
-    if (!numbers_.contains(name) && !damaged_.contains(name)) load(std::string(name));
+    if (!numbers_.contains(name) && !damaged_.contains(name)) all &= load(std::string(name));
   }
+  return all;
 }
 
-void Catalogue::load(const std::string& name) {
+bool Catalogue::load(const std::string& name) {
   try {
     register_shard(std::make_shared<const Shard>(vfs_, folder_, name, budget_));
     ++found_;
@@ -52,7 +54,9 @@ void Catalogue::load(const std::string& name) {
     // Removed since it was listed: not damage. Any other refusal of the system may pass, so it must
     // not make rows look absent.
     if (!is_not_found(error.os_code())) throw;
+    return false;
   }
+  return true;
 }
 
 void Catalogue::register_shard(std::shared_ptr<const Shard> shard) {
@@ -104,6 +108,10 @@ std::uint32_t Catalogue::add_table(std::shared_ptr<Table> table) {
   const auto number = static_cast<std::uint32_t>(sources_.size() - 1);
   index_table(number, 0);
   return number;
+}
+
+void Catalogue::reserve_table(std::uint32_t source, std::size_t rows) {
+  for (const ColumnSpec& spec : sources_[source].table->specs()) column(spec).index.reserve(rows);
 }
 
 void Catalogue::index_table(std::uint32_t source, std::size_t first) {

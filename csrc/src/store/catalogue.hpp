@@ -55,12 +55,14 @@ class Catalogue {
   // How many shards were found in the folder, by whomever they were written.
   [[nodiscard]] std::uint64_t found() const noexcept { return found_; }
   // Takes up the shards among these names that are new, and lets go those that are not among them,
-  // unless they became known after `listed`, when the listing began.
-  void update(const std::vector<std::string>& names, std::uint64_t listed);
+  // unless they became known after `listed`, when the listing began. False where one was removed
+  // after the listing: its rows may be in a shard that is not in it.
+  [[nodiscard]] bool update(const std::vector<std::string>& names, std::uint64_t listed);
   // A shard just written.
   void add_shard(std::shared_ptr<const Shard> shard);
   // Rows in memory: a source of its own, whose rows are indexed from `first` on as they come.
   std::uint32_t add_table(std::shared_ptr<Table> table);
+  void reserve_table(std::uint32_t source, std::size_t rows);  // so that the next index_table works
   void index_table(std::uint32_t source, std::size_t first);
   // The table's rows, in their order, are that shard now.
   void seal_table(std::uint32_t source, std::shared_ptr<const Shard> shard);
@@ -83,7 +85,7 @@ class Catalogue {
   void close_files() const;
 
  private:
-  void load(const std::string& name);
+  [[nodiscard]] bool load(const std::string& name);  // false where it is gone
   void register_shard(std::shared_ptr<const Shard> shard);
   void forget(const std::set<std::string_view>& gone);
   Column& column(const ColumnSpec& spec);

@@ -82,7 +82,7 @@ void Store::Impl::finish(const Context& context, Merge& merge, CompactReport& re
 
 CompactReport Store::Impl::compact(const Context& context) {
   const std::scoped_lock writing(writing_);
-  if (closed_) throw Error(ErrorKind::kInvalid, "the store is closed");
+  check_writable();
   return merge(context);
 }
 

@@ -68,12 +68,13 @@ void Store::Impl::recover(const std::vector<std::string>& names) {
 void Store::Impl::recover(const std::string& name) {
   Orphan orphan;
   orphan.name = name;
+  orphan.removable = !options_.read_only;
   try {
     orphan.file = vfs_.open_read(folder_ + "/" + name);
     if (!orphan.file->lock()) return;  // its writer lives, or another is at it
     // The new name tells a writer that lives after all, where locks do nothing: from now on
     // nothing that it writes there counts as committed, and what counted is there to be read.
-    if (name.ends_with(detail::kJournalSuffix)) {
+    if (orphan.removable && name.ends_with(detail::kJournalSuffix)) {
       const std::string stem = name.substr(0, name.size() - detail::kJournalSuffix.size());
       vfs_.rename(folder_ + "/" + name, folder_ + "/" + stem + std::string(detail::kRecoverSuffix));
       orphan.name = stem + std::string(detail::kRecoverSuffix);

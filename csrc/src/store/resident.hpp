@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "runtime/memory.hpp"
+#include "zoo/store.hpp"
 
 namespace zoo::detail {
 
@@ -33,9 +35,10 @@ class ResidentBudget {
 // A column's vectors in memory, not zeroed first; gives its bytes back when it ends.
 class Resident {
  public:
-  Resident(std::shared_ptr<ResidentBudget> budget, std::uint64_t taken, std::size_t value_bytes,
-           std::size_t scales)
+  Resident(std::shared_ptr<ResidentBudget> budget, std::uint64_t taken, std::vector<RowKey> keys,
+           std::size_t value_bytes, std::size_t scales)
       : budget_(std::move(budget)),
+        keys_(std::move(keys)),
         taken_(taken),
         size_(value_bytes),
         values_(static_cast<std::byte*>(allocate_large(value_bytes))),
@@ -47,6 +50,8 @@ class Resident {
   Resident(const Resident&) = delete;
   Resident& operator=(const Resident&) = delete;
 
+  // The rows' keys, which their checksums were checked with.
+  [[nodiscard]] std::span<const RowKey> keys() const noexcept { return keys_; }
   [[nodiscard]] std::span<std::byte> values() noexcept { return {values_, size_}; }
   [[nodiscard]] std::span<const std::byte> values() const noexcept { return {values_, size_}; }
   [[nodiscard]] std::span<float> scales() noexcept { return scales_; }
@@ -54,6 +59,7 @@ class Resident {
 
  private:
   std::shared_ptr<ResidentBudget> budget_;
+  std::vector<RowKey> keys_;
   std::uint64_t taken_;
   std::size_t size_;
   std::byte* values_;

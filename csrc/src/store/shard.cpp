@@ -15,11 +15,16 @@
 namespace zoo::detail {
 namespace {
 
-constexpr std::uint64_t kTaskBytes = std::uint64_t{256} << 10;  // read, then checked in the cache
-constexpr std::size_t kFirstRead = 4096;                        // holds the header of most shards
-constexpr int kMaxOpenFiles = 128;                              // of all shards of the process
+constexpr std::size_t kFirstRead = 4096;    // holds the header of most shards
+constexpr std::size_t kMaxOpenFiles = 128;  // of all shards of the process
+constexpr std::size_t kLimitShare = 4;      // at most that part of what it may open
 
-std::atomic<int> open_files{0};
+std::atomic<std::size_t> open_files{0};
+
+bool may_keep_open(Vfs& vfs) {
+  return open_files.load(std::memory_order_relaxed) <
+         std::min(kMaxOpenFiles, vfs.open_file_limit() / kLimitShare);
+}
 
 // A file that counts among the open ones as long as it lives.
 class CountedFile final : public File {
@@ -60,24 +65,6 @@ std::uint64_t guess(std::uint64_t low, std::uint64_t high, std::uint64_t low_dig
       static_cast<double>(wanted - low_digits) / static_cast<double>(high_digits - low_digits);
   const auto step = static_cast<std::uint64_t>(share * static_cast<double>(high - low));
   return low + std::min(step, high - low - 1);
-}
-
-void copy_rows(const Resident& from, const ColumnLayout& column,
-               std::span<const std::int64_t> offsets, std::span<const WantedRow> wanted,
-               const RowBuffers& out) {
-  const std::size_t size = column.vector_bytes;
-  const bool ragged = column.spec.ragged;
-  for (const WantedRow& each : wanted) {
-    const VectorRange mine = vectors_of(offsets, ragged, each.row);
-    const VectorRange place = vectors_of(out.offsets, ragged, each.to);
-    if (mine.size() == 0) continue;
-    std::memcpy(out.values.data() + place.from * size, from.values().data() + mine.from * size,
-                mine.size() * size);
-    if (column.scaled()) {
-      std::memcpy(out.scales.data() + place.from, from.scales().data() + mine.from,
-                  mine.size() * kScaleBytes);
-    }
-  }
 }
 
 }  // namespace
@@ -122,7 +109,7 @@ Shard::Shard(Vfs& vfs, const std::string& folder, WrittenShard written, Budget b
       rows_read_(layout_.columns.size()) {}
 
 void Shard::keep(std::unique_ptr<File> file) const {
-  if (open_files.load(std::memory_order_relaxed) >= kMaxOpenFiles) return;
+  if (!may_keep_open(vfs_)) return;
   file_ = std::make_shared<CountedFile>(std::move(file));
 }
 
@@ -135,7 +122,7 @@ std::shared_ptr<const File> Shard::file() const {
     throw ShardDamage(path_, "it is " + std::to_string(size) + " bytes long and should be " +
                                  std::to_string(layout_.file_bytes));
   }
-  if (open_files.load(std::memory_order_relaxed) >= kMaxOpenFiles) return opened;
+  if (!may_keep_open(vfs_)) return opened;
   keep(std::move(opened));
   return file_;
 }
@@ -344,46 +331,12 @@ void Shard::read_rows(const Context& context, const ColumnLayout& column,
     const auto rest = wanted.subspan(task * step);
     const auto mine = rest.first(std::min<std::size_t>(rest.size(), step));
     if (kept) {
-      copy_rows(*kept, column, offsets, mine, out);
+      copy_rows(*kept, column, offsets, mine, keys, out);
       return;
     }
     read_values(*opened, column, *known, mine, out);
     compare(column, *known, mine, keys, out);
   });
-}
-
-// Keeping a column costs one read of all of it: worth it once an eighth was read.
-std::shared_ptr<const Resident> Shard::resident(const Context& context, const ColumnLayout& column,
-                                                std::size_t more_rows) const {
-  if (!budget_) return nullptr;
-  const std::size_t c = number(column);
-  {
-    const std::scoped_lock lock(mutex_);
-    if (residents_[c]) return residents_[c];
-    rows_read_[c] += more_rows;
-    if (rows_read_[c] < layout_.rows / 8) return nullptr;
-    rows_read_[c] = 0;  // whoever comes meanwhile reads from the file
-  }
-  const std::size_t bytes = column.vectors * column.vector_bytes;
-  const std::size_t scales = column.scaled() ? column.vectors : 0;
-  if (!budget_->take(bytes + scales * kScaleBytes)) return nullptr;
-  auto loaded = std::make_shared<Resident>(budget_, bytes + scales * kScaleBytes, bytes, scales);
-  const std::shared_ptr<const File> opened = file();
-  const std::shared_ptr<const Checks> known = checks(*opened);
-  const std::vector<RowKey> keys = read_keys();
-  std::vector<WantedRow> all(keys.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = {static_cast<std::uint32_t>(i), i};
-  const RowBuffers out{loaded->values(), known->offsets[c], loaded->scales()};
-  constexpr std::size_t kStep = 256;
-  for (std::size_t first = 0; first < all.size(); first += kStep) {
-    context.check();
-    const auto some = std::span(all).subspan(first, std::min(kStep, all.size() - first));
-    read_values(*opened, column, *known, some, out);
-    compare(column, *known, some, keys, out);
-  }
-  const std::scoped_lock lock(mutex_);
-  residents_[c] = loaded;
-  return loaded;
 }
 
 void Shard::read_block(const Context& context, const ColumnLayout& column, std::uint64_t first,
@@ -403,68 +356,6 @@ void Shard::will_need(const ColumnLayout& column, std::uint64_t first, std::uint
   const std::uint64_t to = vectors_of(offsets, column.spec.ragged, first + rows - 1).to;
   opened->will_need(column.values_offset + from * column.vector_bytes,
                     (to - from) * column.vector_bytes);
-}
-
-void Shard::verify_order(const File& file) const {
-  std::vector<RowKey> keys(layout_.rows);
-  read_exactly(file, layout_.key_offset, std::as_writable_bytes(std::span(keys)));
-  std::vector<std::uint32_t> order(layout_.rows);
-  read_exactly(file, layout_.order_offset, std::as_writable_bytes(std::span(order)));
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    // Ascending without equals, and as many as rows: so each row is named once.
-    if (order[i] >= layout_.rows || (i > 0 && !(keys[order[i - 1]] < keys[order[i]]))) {
-      throw ShardDamage(path_, "its order is wrong at place " + std::to_string(i));
-    }
-  }
-}
-
-void Shard::verify(const Context& context) const {
-  const std::shared_ptr<const File> opened = file();
-  const Checks known = read_checks(*opened);
-  for (const auto& [offset, size] : layout_.padding) {
-    std::vector<std::byte> bytes(size);
-    read_exactly(*opened, offset, bytes);
-    if (std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; })) {
-      throw ShardDamage(path_, "its padding at byte " + std::to_string(offset) + " is not zero");
-    }
-  }
-  verify_order(*opened);
-  std::vector<RowKey> keys;
-  std::vector<WantedRow> wanted;
-  std::vector<std::byte> values;
-  std::vector<float> scales;
-  std::vector<std::int64_t> places;
-  for (const ColumnLayout& column : layout_.columns) {
-    const auto& offsets = known.offsets[number(column)];
-    for (std::uint64_t first = 0; first < layout_.rows;) {
-      context.check();
-      std::uint64_t end = first + 1;
-      const auto bytes_to = [&](std::uint64_t last) {
-        return (vectors_of(offsets, column.spec.ragged, last).to -
-                vectors_of(offsets, column.spec.ragged, first).from) *
-               column.vector_bytes;
-      };
-      while (end < layout_.rows && bytes_to(end) <= kTaskBytes) ++end;
-      const std::size_t vectors = bytes_to(end - 1) / column.vector_bytes;
-      keys.resize(end - first);
-      read_exactly(*opened, layout_.key_offset + first * kKeyBytes,
-                   std::as_writable_bytes(std::span(keys)));
-      wanted.resize(end - first);
-      places.resize(column.spec.ragged ? end - first + 1 : 0);
-      for (std::size_t i = 0; i < wanted.size(); ++i) {
-        wanted[i] = {static_cast<std::uint32_t>(first + i), i};
-      }
-      for (std::size_t i = 0; i < places.size(); ++i) {
-        places[i] = offsets[first + i] - offsets[first];
-      }
-      values.resize(vectors * column.vector_bytes);
-      if (column.scaled()) scales.resize(vectors);
-      const RowBuffers out{values, places, scales};
-      read_values(*opened, column, known, wanted, out);
-      compare(column, known, wanted, keys, out);
-      first = end;
-    }
-  }
 }
 
 std::unique_ptr<Mapping> Shard::map() const {

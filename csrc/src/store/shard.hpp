@@ -19,6 +19,8 @@ namespace zoo::detail {
 
 inline constexpr std::string_view kShardSuffix = ".safetensors";
 inline constexpr std::string_view kTemporarySuffix = ".tmp";
+inline constexpr std::uint64_t kTaskBytes = std::uint64_t{256}
+                                            << 10;  // read, then checked in cache
 
 // Whether a file of a store's folder is a shard; key.json, temporary and hidden files are not.
 [[nodiscard]] bool is_shard_name(std::string_view name) noexcept;
@@ -116,7 +118,7 @@ class Shard {
   // Maps the file, as long as its layout says.
   [[nodiscard]] std::unique_ptr<Mapping> map() const;
 
-  // Opens the file if it is not, and keeps it open where not too many are.
+  // Opens the file now, unless too many are: then it may be removed before it is read.
   void open_file() const { (void)file(); }
   // Closes the file until it is read again: for a process that has too many open.
   void close_file() const;
@@ -138,6 +140,9 @@ class Shard {
   [[nodiscard]] std::shared_ptr<const Resident> resident(const Context& context,
                                                          const ColumnLayout& column,
                                                          std::size_t more_rows) const;
+  void copy_rows(const Resident& from, const ColumnLayout& column,
+                 std::span<const std::int64_t> offsets, std::span<const WantedRow> wanted,
+                 std::span<const RowKey> keys, const RowBuffers& out) const;
   void verify_order(const File& file) const;
   [[nodiscard]] std::size_t number(const ColumnLayout& column) const noexcept {
     return static_cast<std::size_t>(&column - layout_.columns.data());

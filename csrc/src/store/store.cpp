@@ -24,21 +24,23 @@ Store::Impl::Impl(std::string folder, const StoreOptions& options)
                   ? std::make_shared<detail::ResidentBudget>(options.resident_bytes)
                   : nullptr),
       catalogue_(vfs_, folder_, budget_) {
-  const std::vector<std::string> names = look_again();
+  const auto names = robust([&](const std::string&) { return look_again(); });
   const std::scoped_lock writing(writing_);
   recover(names);
 }
 
 std::vector<std::string> Store::Impl::look_again() const {
-  std::uint64_t listed = 0;
-  {
-    const std::shared_lock lock(mutex_);
-    listed = catalogue_.now();
+  constexpr int kTries = 100;
+  for (int i = 0;; ++i) {
+    std::uint64_t listed = 0;
+    {
+      const std::shared_lock lock(mutex_);
+      listed = catalogue_.now();
+    }
+    std::vector<std::string> names = Catalogue::list(vfs_, folder_);
+    const std::unique_lock lock(mutex_);
+    if (catalogue_.update(names, listed) || i == kTries) return names;
   }
-  std::vector<std::string> names = Catalogue::list(vfs_, folder_);
-  const std::unique_lock lock(mutex_);
-  catalogue_.update(names, listed);
-  return names;
 }
 
 void Store::Impl::prepare(std::string_view column, std::size_t lookups) const {

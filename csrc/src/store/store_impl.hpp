@@ -103,6 +103,7 @@ class Store::Impl {
                            std::span<std::int64_t> out) const;
 
   // Writing (writing.cpp); all under writing_.
+  void check_writable() const;
   void check_append(std::span<const RowKey> keys, std::span<const ColumnRows> given) const;
   [[nodiscard]] std::string conflict(std::span<const ColumnRows> given) const;
   // Rows by which of the columns lack them, as bits; of equal keys the first. `sealed`: rows in
@@ -112,7 +113,7 @@ class Store::Impl {
   void take(const Context& context, std::span<const RowKey> keys,
             std::span<const std::uint32_t> picked, std::span<const ColumnRows* const> columns);
   void commit(std::span<const RowKey> keys, std::span<const ColumnRows> columns);
-  [[nodiscard]] Table& open_table(std::span<const ColumnRows* const> columns);
+  [[nodiscard]] OpenTable open_table(std::span<const ColumnRows* const> columns);
   [[nodiscard]] bool is_full() const;
   [[nodiscard]] bool is_old() const;
   [[nodiscard]] bool is_due() const;

@@ -65,6 +65,11 @@ bool Store::Impl::Generation::empty() const {
                      [](const OpenTable& open) { return open.table->rows() == 0; });
 }
 
+void Store::Impl::check_writable() const {
+  if (closed_) throw Error(ErrorKind::kInvalid, "the store is closed");
+  if (options_.read_only) throw Error(ErrorKind::kInvalid, "the store was opened to be read only");
+}
+
 void Store::Impl::check_append(std::span<const RowKey> keys,
                                std::span<const ColumnRows> given) const {
   std::vector<ColumnSpec> specs;
@@ -121,7 +126,7 @@ std::map<std::uint64_t, std::vector<std::uint32_t>> Store::Impl::missing_rows(
 std::size_t Store::Impl::append(const Context& context, std::span<const RowKey> keys,
                                 std::span<const ColumnRows> given) {
   const std::scoped_lock writing(writing_);
-  if (closed_) throw Error(ErrorKind::kInvalid, "the store is closed");
+  check_writable();
   check_append(keys, given);
   if (keys.size() > detail::kMaxRows) throw Error(ErrorKind::kInvalid, "too many rows at once");
   appended_ = true;
@@ -160,8 +165,13 @@ void Store::Impl::take(const Context& context, std::span<const RowKey> keys,
                        std::span<const std::uint32_t> picked,
                        std::span<const ColumnRows* const> columns) {
   context.check();
-  Table& table = open_table(columns);
-  table.reserve(picked, columns);
+  const OpenTable open = open_table(columns);
+  {
+    // Room first, then what no longer fails: journal, table and index stay in step.
+    const std::unique_lock lock(mutex_);
+    open.table->reserve(picked, columns);
+    catalogue_.reserve_table(open.source, picked.size());
+  }
   const std::vector<ColumnRows> neighbours = neighbours_of(picked, columns);
   if (neighbours.empty()) {
     Table batch(specs_of(columns));
@@ -172,11 +182,9 @@ void Store::Impl::take(const Context& context, std::span<const RowKey> keys,
   }
   if (generation_.empty()) generation_.since_ns = vfs_.monotonic_ns();
   const std::unique_lock lock(mutex_);
-  const std::size_t first = table.rows();
-  table.append(keys, picked, columns);
-  for (const OpenTable& open : generation_.tables) {
-    if (open.table.get() == &table) catalogue_.index_table(open.source, first);
-  }
+  const std::size_t first = open.table->rows();
+  open.table->append(keys, picked, columns);
+  catalogue_.index_table(open.source, first);
 }
 
 void Store::Impl::commit(std::span<const RowKey> keys, std::span<const ColumnRows> columns) {
@@ -208,10 +216,10 @@ void Store::Impl::commit(std::span<const RowKey> keys, std::span<const ColumnRow
   throw Error(ErrorKind::kIo, "the journals in " + folder_ + " are taken away again and again");
 }
 
-detail::Table& Store::Impl::open_table(std::span<const ColumnRows* const> columns) {
+Store::Impl::OpenTable Store::Impl::open_table(std::span<const ColumnRows* const> columns) {
   const std::vector<ColumnSpec> specs = specs_of(columns);
   for (const OpenTable& open : generation_.tables) {
-    if (open.table->specs() == specs) return *open.table;
+    if (open.table->specs() == specs) return open;
   }
   const auto spare = std::find_if(spare_.begin(), spare_.end(),
                                   [&](const auto& table) { return table->specs() == specs; });
@@ -224,7 +232,7 @@ detail::Table& Store::Impl::open_table(std::span<const ColumnRows* const> column
   }
   const std::unique_lock lock(mutex_);
   generation_.tables.push_back({catalogue_.add_table(table), table});
-  return *table;
+  return generation_.tables.back();
 }
 
 bool Store::Impl::is_full() const {

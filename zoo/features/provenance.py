@@ -1,0 +1,134 @@
+"""Whether rows made under these versions may stand beside the rows that a store already has.
+
+Versions of libraries, the device and the machine are not in a feature key: most new ones change
+nothing that counts, and a key for each would throw every stored row away. Instead the first
+extraction under new conditions computes a few stored rows again. Where they agree, the store's
+folder gets a note that vouches for the conditions; where they don't, rows made under them go to a
+key of their own, and a note says that, too. Notes are for a whole key: columns (taps, poolings) of
+one backbone stand and fall together, and rows of the column at hand are what is compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.engine.files import write_file
+from zoo.errors import StoreError
+
+if TYPE_CHECKING:
+    from zoo.engine import FeatureStore
+
+_log = logging.getLogger(__name__)
+
+CHECKED_ROWS = 8
+# Largest distance of a row computed again from the stored one, relative to its norm.
+TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 1e-2}
+_LIBRARIES = (
+    "numpy",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "pillow",
+)
+
+Conditions = dict[str, Any]
+
+
+def conditions(device: str) -> Conditions:
+    """What features are made with here, beside their key; imports nothing heavy.
+
+    Args:
+        device: as the user said it; ``auto`` is told from the presence of a driver.
+    """
+    versions = {}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"device": _device(device), "machine": platform.machine(), "versions": versions}
+
+
+def _device(device: str) -> str:
+    if device != "auto":
+        return device
+    if Path("/proc/driver/nvidia/version").exists():
+        return "cuda"
+    return "mps" if (sys.platform, platform.machine()) == ("darwin", "arm64") else "cpu"
+
+
+def changed(then: Conditions, now: Conditions) -> str:
+    """What differs, in words; empty where nothing does."""
+    old, new = _flat(then), _flat(now)
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    return ", ".join(f"{name} {old.get(name, 'none')} -> {new.get(name, 'none')}" for name in names)
+
+
+def _flat(given: Conditions) -> dict[str, Any]:
+    versions = given.get("versions")
+    flat = {name: given.get(name) for name in ("device", "machine") if name in given}
+    return {**(versions if isinstance(versions, dict) else {}), **flat}
+
+
+def vouched(store: FeatureStore, now: Conditions) -> bool | None:
+    """Whether the store takes rows made under `now`: yes, no, or not decided yet."""
+    made_with = store.provenance.get("made_with")
+    if isinstance(made_with, dict) and not changed(made_with, now):
+        return True
+    path = _note(store.folder, now)
+    try:
+        note = json.loads(path.read_bytes())
+        serves = note["serves"]
+        if isinstance(serves, bool) and not changed(note["made_with"], now):
+            return serves
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        _log.debug("%s is ignored: %s", path, error)
+        return None
+    _log.debug("%s is ignored: it is about other versions", path)
+    return None
+
+
+def vouch(
+    store: FeatureStore, now: Conditions, *, serves: bool, distance: float, rows: int
+) -> None:
+    """Note the outcome of a check; where that can't be written it is made again next time."""
+    note = {"serves": serves, "distance": distance, "rows": rows, "made_with": now}
+    try:
+        content = json.dumps(note, indent=2, sort_keys=True).encode() + b"\n"
+        write_file(_note(store.folder, now), content, replace=True)
+    except (OSError, StoreError) as error:
+        _log.debug("the check of %s is not noted: %s", store.folder, error)
+
+
+def distance(stored: np.ndarray, again: np.ndarray) -> float:
+    """Largest distance of a row of `again` from that of `stored`, both (n, d), over its norm."""
+    norms = np.linalg.norm(stored.astype(np.float64), axis=1)
+    apart = np.linalg.norm(again.astype(np.float64) - stored, axis=1)
+    return float((apart / np.maximum(norms, np.finfo(np.float32).tiny)).max(initial=0.0))
+
+
+def spread(candidates: np.ndarray) -> np.ndarray:
+    """At most `CHECKED_ROWS` of them, from the first to the last."""
+    if len(candidates) <= CHECKED_ROWS:
+        return candidates
+    picked = np.linspace(0, len(candidates) - 1, CHECKED_ROWS).round().astype(np.int64)
+    chosen: np.ndarray = candidates[picked]
+    return chosen
+
+
+def _note(folder: Path, now: Conditions) -> Path:
+    text = json.dumps(_flat(now), sort_keys=True)
+    return folder / f"vouched-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
