@@ -93,6 +93,22 @@ void what_a_dead_writer_committed_is_recovered_once() {
   CHECK(heir.verify({}).damaged.empty());
 }
 
+void what_a_dead_writer_committed_in_another_shape_is_not_removed() {
+  const Folder folder;
+  const Folder after;
+  Store store(folder.path());
+  Store other(folder.path());
+  append_rows(store, 0, 5, 3);
+  append_rows(other, 0, 5, 2);
+  append_rows(other, 0, 5, 2, "y");
+  copy_folder(folder, after);
+  for (int times = 0; times < 2; ++times) {
+    const Store heir(after.path());
+    CHECK(has_rows(heir, 0, 5, 3) && has_rows(heir, 0, 5, 2, "y"));
+    CHECK(journals(after) == 1 && heir.verify({}).damaged.empty());
+  }
+}
+
 void a_read_only_store_changes_nothing() {
   const Folder folder;
   const Folder after;
@@ -446,6 +462,7 @@ int main() {
   missing_rows_are_counted_and_nothing_is_touched();
   full_and_old_rows_are_sealed();
   what_a_dead_writer_committed_is_recovered_once();
+  what_a_dead_writer_committed_in_another_shape_is_not_removed();
   a_read_only_store_changes_nothing();
   a_journal_is_read_up_to_its_first_bad_byte();
   a_writer_whose_journal_was_taken_over_writes_its_rows_anew();

@@ -35,6 +35,18 @@ class Store::Impl::Salvage {
     part->table->append(keys, picked, columns);
   }
 
+  // Whether it has one of these columns in another shape.
+  [[nodiscard]] bool conflicts(std::span<const ColumnRows> columns) const {
+    for (const Part& part : parts_) {
+      for (const ColumnSpec& spec : part.table->specs()) {
+        for (const ColumnRows& each : columns) {
+          if (each.spec.name == spec.name && each.spec != spec) return true;
+        }
+      }
+    }
+    return false;
+  }
+
   [[nodiscard]] const std::vector<Part>& parts() const noexcept { return parts_; }
 
  private:
@@ -76,7 +88,11 @@ void Store::Impl::recover(const std::string& name) {
   Salvage salvage;
   detail::read_journal(*orphan.file, name,
                        [&](std::span<const RowKey> keys, std::span<const ColumnRows> columns) {
-                         if (!conflict(columns).empty()) return;  // as a shard would be refused
+                         // As a shard would be refused; the rows stay where they are.
+                         if (!conflict(columns).empty() || salvage.conflicts(columns)) {
+                           orphan.refused = true;
+                           return;
+                         }
                          // Rows in memory don't count as there: they may never become a shard.
                          for (const auto& [mask, rows] : missing_rows(keys, columns, true)) {
                            salvage.add(keys, rows, detail::picked_columns(columns, mask));
@@ -109,7 +125,7 @@ void Store::Impl::settle(Orphan& orphan) {
   if (!orphan.removable) return;
   try {
     seal_rows(orphan);
-    vfs_.remove(folder_ + "/" + orphan.name);
+    if (!orphan.refused) vfs_.remove(folder_ + "/" + orphan.name);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kIo) throw;
   }

@@ -80,6 +80,7 @@ class Store::Impl {
     std::unique_ptr<File> file = {};  // open, and with it its lock
     std::vector<OpenTable> tables = {};
     bool removable = true;
+    bool refused = false;  // it has rows that no shard of this store may have: they are not removed
   };
   // Rows that are wanted of each source, and keys that nobody has.
   struct Plan {

@@ -14,7 +14,6 @@ using detail::RowPlace;
 namespace {
 
 constexpr std::uint64_t kBatchBytes = std::uint64_t{4} << 20;  // of an append, committed at once
-constexpr std::size_t kMaxColumns = 64;                        // of an append: the bits of a mask
 
 std::uint64_t row_bytes(const ColumnRows& given, std::uint32_t row) {
   const auto range = detail::vectors_of(given.offsets, given.spec.ragged, row);
@@ -76,7 +75,7 @@ void Store::Impl::check_append(std::span<const RowKey> keys,
   std::vector<ColumnSpec> specs;
   for (const ColumnRows& each : given) specs.push_back(each.spec);
   std::string problem = detail::column_problem(specs);
-  if (given.size() > kMaxColumns) problem = "an append has at most 64 columns";
+  if (given.size() > detail::kMaxColumns) problem = "an append has at most 64 columns";
   for (const ColumnRows& each : given) {
     if (problem.empty()) problem = detail::rows_problem(each, keys.size());
   }
