@@ -210,7 +210,7 @@ def test_new_versions_that_differ_have_a_key_of_their_own():
     old = run(20).features
     lines = []
     first = run(24, Sums(factor=1.01), NEW, lines)
-    assert first.forwards == CHECKED_ROWS + 24
+    assert first.forwards == 24  # those compared are not computed twice
     assert np.allclose(first.features[:20], 1.01 * old, rtol=1e-6)
     (line,) = lines
     assert "torch 2.0 -> 3.0" in line
@@ -268,7 +268,7 @@ def test_rows_of_their_own_key_are_used_where_the_first_store_is_gone():
 )
 def test_the_tolerance_is_that_of_the_dtype(dtype, factor, serves):
     run(20, dtype=dtype)
-    assert run(21, Sums(factor=factor), NEW, dtype=dtype).forwards == 8 + (1 if serves else 21)
+    assert run(21, Sums(factor=factor), NEW, dtype=dtype).forwards == (9 if serves else 21)
     assert notes()[0]["serves"] is serves
 
 

@@ -321,6 +321,7 @@ class FeatureStore:
         """Make the folder again where it was pruned since: rows in hand need a place."""
         if self._appended and not (self.folder / KEY_FILE).exists():
             write_key(self.folder, self.key, self.provenance)
+            self._native.refresh()  # what was pruned with it is to be written anew
 
     def _missing(self, what: str) -> StoreError:
         damaged = ", ".join(shard for shard, _ in self._native.damaged())

@@ -267,6 +267,9 @@ def _decide(
         f"{len(numbers)} stored rows come out otherwise here ({differences}): {apart:.1e} apart, "
         f"more than {tolerance:.0e}; rows made here go to a key of their own",
     )
+    with model.create_store(options.store_root, model.own_key) as own:
+        rows = {model.column: np.concatenate(again)}
+        own.append(seen.keys[numbers], rows, dtype=model.options.compute_dtype)
     return model.own_key, len(numbers)
 
 

@@ -226,6 +226,8 @@ class PosixVfs final : public Vfs {
     return static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, 1 << 20));
   }
 
+  std::uint64_t process_id() override { return static_cast<std::uint64_t>(::getpid()); }
+
   std::uint64_t monotonic_ns() override {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
                                           std::chrono::steady_clock::now().time_since_epoch())

@@ -104,6 +104,7 @@ void Store::Impl::recover(const std::string& name) {
       orphan.tables.push_back({catalogue_.add_table(part.table), part.table});
     }
   }
+  if (!orphan.removable) orphan.file.reset();  // and its lock: another may take it over
   settle(orphan);
   if (!orphan.tables.empty()) orphans_.push_back(std::move(orphan));
 }

@@ -104,6 +104,7 @@ class Store::Impl {
 
   // Writing (writing.cpp); all under writing_.
   void check_writable() const;
+  void disown_after_fork();
   void check_append(std::span<const RowKey> keys, std::span<const ColumnRows> given) const;
   [[nodiscard]] std::string conflict(std::span<const ColumnRows> given) const;
   // Rows by which of the columns lack them, as bits; of equal keys the first. `sealed`: rows in
@@ -147,6 +148,7 @@ class Store::Impl {
   mutable Catalogue catalogue_;
 
   std::mutex writing_;
+  std::uint64_t process_ = 0;
   Generation generation_;
   std::vector<Sealing> sealing_;
   std::vector<std::unique_ptr<Journal>> sealing_journals_;
