@@ -47,7 +47,7 @@ class Scan:
 class Store:
     def __init__(
         self,
-        folder: str,
+        folder: bytes,
         *,
         shard_bytes: int = 67108864,
         seal_seconds: float = 30.0,

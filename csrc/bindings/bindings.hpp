@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
+#include <string>
 
 #include "zoo/context.hpp"
 
@@ -25,6 +26,14 @@ inline Context python_context(int threads) {
     if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
   };
   return context;
+}
+
+// A text that may hold a path: its bytes that are no UTF-8 become what Python makes of them.
+inline pybind11::str path_text(const std::string& text) {
+  PyObject* decoded =
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape");
+  if (decoded == nullptr) throw pybind11::error_already_set();
+  return pybind11::reinterpret_steal<pybind11::str>(decoded);
 }
 
 void register_heads(pybind11::module_& module);

@@ -21,21 +21,22 @@ void register_errors(py::module_& module) {
     try {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const Error& error) {
+      const py::str what = path_text(error.what());
       switch (error.kind()) {
         case ErrorKind::kInvalid:
-          PyErr_SetString(PyExc_ValueError, error.what());
+          PyErr_SetObject(PyExc_ValueError, what.ptr());
           break;
         case ErrorKind::kIo:
-          PyErr_SetObject(io.ptr(), py::make_tuple(error.os_code(), error.what()).ptr());
+          PyErr_SetObject(io.ptr(), py::make_tuple(error.os_code(), what).ptr());
           break;
         case ErrorKind::kCorrupt:
-          PyErr_SetString(corrupt.ptr(), error.what());
+          PyErr_SetObject(corrupt.ptr(), what.ptr());
           break;
         case ErrorKind::kUnavailable:
-          PyErr_SetString(unavailable.ptr(), error.what());
+          PyErr_SetObject(unavailable.ptr(), what.ptr());
           break;
         case ErrorKind::kInterrupted:
-          PyErr_SetString(PyExc_KeyboardInterrupt, error.what());
+          PyErr_SetObject(PyExc_KeyboardInterrupt, what.ptr());
           break;
       }
     }

@@ -70,9 +70,11 @@ RowBuffers row_buffers(py::array& values, const Offsets& offsets, Scales& scales
   return out;
 }
 
-std::vector<std::pair<std::string, std::string>> pairs(const std::vector<Damage>& damaged) {
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const Damage& each : damaged) out.emplace_back(each.shard, each.why);
+py::list pairs(const std::vector<Damage>& damaged) {
+  py::list out;
+  for (const Damage& each : damaged) {
+    out.append(py::make_tuple(path_text(each.shard), path_text(each.why)));
+  }
   return out;
 }
 
@@ -85,8 +87,8 @@ struct Handle {
   }
 };
 
-std::unique_ptr<Handle> open(const std::string& folder, std::uint64_t shard_bytes,
-                             double seal_seconds, std::uint64_t resident_bytes, bool read_only) {
+std::unique_ptr<Handle> open(const py::bytes& path, std::uint64_t shard_bytes, double seal_seconds,
+                             std::uint64_t resident_bytes, bool read_only) {
   if (!(seal_seconds >= 0 && seal_seconds <= 1e9)) {
     throw Error(ErrorKind::kInvalid, "seal_seconds must be from 0 to 1e9");
   }
@@ -96,6 +98,7 @@ std::unique_ptr<Handle> open(const std::string& folder, std::uint64_t shard_byte
   options.resident_bytes = resident_bytes;
   options.read_only = read_only;
   options.seal_ns = static_cast<std::uint64_t>(seal_seconds * 1e9);
+  const std::string folder = path;
   const py::gil_scoped_release release;
   handle->store.emplace(folder, options);
   return handle;
@@ -188,7 +191,7 @@ py::array view_values(const ShardView& view) {
 
 void register_views(py::module_& module) {
   py::class_<ShardView>(module, "ShardView")
-      .def_readonly("shard", &ShardView::shard)
+      .def_property_readonly("shard", [](const ShardView& self) { return path_text(self.shard); })
       .def_property_readonly(
           "dtype", [](const ShardView& self) { return std::string(dtype_name(self.spec.dtype)); })
       .def_property_readonly("keys",
@@ -329,8 +332,12 @@ void register_store(py::module_& module) {
            })
       .def("damaged",
            [](const Handle& self) {
-             const py::gil_scoped_release release;
-             return pairs(self.store->damaged());
+             std::vector<Damage> damaged;
+             {
+               const py::gil_scoped_release release;
+               damaged = self.store->damaged();
+             }
+             return pairs(damaged);
            })
       .def(
           "shard_count", [](const Handle& self) { return self.store->shard_count(); }, Release())

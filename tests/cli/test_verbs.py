@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,6 +86,45 @@ def test_a_cached_run_imports_neither_torch_nor_transformers(photos, tiny_vit, t
         last = done.stdout.splitlines()[-1]
         assert last.startswith("0 ")
         assert expected in last
+
+
+def made_with(change):
+    """Change what the one store says it was made with, as if other versions had made it."""
+    (path,) = (Path(os.environ["ZOO_HOME"]) / "store").glob("*/key.json")
+    content = json.loads(path.read_text())
+    content["provenance"]["made_with"]["versions"].update(change)
+    path.write_text(json.dumps(content))
+
+
+def test_rows_of_other_versions_are_compared_once(zoo, photos, tiny_vit):
+    from PIL import Image
+
+    model = f"hf:{tiny_vit}"
+    transfer(zoo, model, photos)
+    made_with({"torch": "0.1"})
+    assert transfer(zoo, model, photos).json["features"]["forwards"] == 0
+    for expected in (8 + 1, 1):
+        Image.new("RGB", (20, 20), (expected, 0, 0)).save(photos / "dark" / f"new{expected}.png")
+        plan = zoo("extract", "--model", model, "--data", photos, "--dry-run", "--json").json
+        assert plan["forwards"] == expected
+        done = transfer(zoo, model, photos)
+        assert done.json["features"]["forwards"] == expected
+        assert "key of their own" not in done.err
+
+
+def test_predict_says_where_rows_are_of_another_key_than_the_heads(zoo, photos, tiny_vit):
+    model = f"hf:{tiny_vit}"
+    transfer(zoo, model, photos, "--out", "run")
+    assert "another key" not in zoo("predict", "run", photos / "dark").err
+    made_with({"torch": "0.1"})
+    plan = photos.parent / "run" / "run.json"
+    content = json.loads(plan.read_text())
+    content["key"]["made_with"] = content["features_made_with"]
+    plan.write_text(json.dumps(content))
+    done = zoo("predict", "run", photos / "dark")
+    assert done.code == 0
+    assert "another key" in done.err
+    assert "-> 0.1" in done.err
 
 
 def test_same_inputs_give_the_same_bytes_of_head_and_predictions(zoo, reviews, tiny_bert):

@@ -93,6 +93,22 @@ void what_a_dead_writer_committed_is_recovered_once() {
   CHECK(heir.verify({}).damaged.empty());
 }
 
+void what_a_dead_writer_committed_in_another_shape_is_not_removed() {
+  const Folder folder;
+  const Folder after;
+  Store store(folder.path());
+  Store other(folder.path());
+  append_rows(store, 0, 5, 3);
+  append_rows(other, 0, 5, 2);
+  append_rows(other, 0, 5, 2, "y");
+  copy_folder(folder, after);
+  for (int times = 0; times < 2; ++times) {
+    const Store heir(after.path());
+    CHECK(has_rows(heir, 0, 5, 3) && has_rows(heir, 0, 5, 2, "y"));
+    CHECK(journals(after) == 1 && heir.verify({}).damaged.empty());
+  }
+}
+
 void a_read_only_store_changes_nothing() {
   const Folder folder;
   const Folder after;
@@ -277,6 +293,19 @@ void a_scan_goes_on_when_its_shards_are_merged() {
   CHECK(scan.next(1).rows == 0);
 }
 
+void a_scan_finds_what_another_process_has_merged() {
+  const Folder folder;
+  Store store(folder.path());
+  std::multiset<float> expected;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    append_rows(store, i, 1);
+    store.flush({});
+    expected.insert(static_cast<float>(i));
+  }
+  CHECK(Store(folder.path()).compact({}).before == 3);
+  CHECK(scanned(store, 10) == expected);
+}
+
 void a_writer_that_leaves_many_small_shards_merges_them() {
   const Folder folder;
   for (std::uint64_t i = 0; i < 16; ++i) {
@@ -433,6 +462,7 @@ int main() {
   missing_rows_are_counted_and_nothing_is_touched();
   full_and_old_rows_are_sealed();
   what_a_dead_writer_committed_is_recovered_once();
+  what_a_dead_writer_committed_in_another_shape_is_not_removed();
   a_read_only_store_changes_nothing();
   a_journal_is_read_up_to_its_first_bad_byte();
   a_writer_whose_journal_was_taken_over_writes_its_rows_anew();
@@ -441,6 +471,7 @@ int main() {
   a_scan_gives_each_row_once();
   small_shards_become_one_under_a_reader();
   a_scan_goes_on_when_its_shards_are_merged();
+  a_scan_finds_what_another_process_has_merged();
   a_writer_that_leaves_many_small_shards_merges_them();
   a_vanished_shard_is_named_and_its_rows_are_absent_from_then_on();
   the_index_and_the_search_agree();

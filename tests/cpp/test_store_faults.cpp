@@ -1,202 +1,105 @@
-// Every file call of a write fails once, by a Vfs that stands before the system's.
+// Every file call of a run fails, once or from then on, with each errno that a system may give.
+//
+// ZOO_LONG=1 tries every call with every errno; else every call with two, and some with the others.
 #include <cerrno>
-#include <memory>
-#include <utility>
+#include <cstdio>
+#include <cstdlib>
 
-#include "check.hpp"
 #include "folder.hpp"
-#include "store_rows.hpp"
-#include "zoo/store.hpp"
+#include "writing_run.hpp"
 
 using zoo::ErrorKind;
 using zoo::Store;
-using zoo::StoreOptions;
 
 namespace {
 
-class FaultyVfs final : public zoo::Vfs {
- public:
-  // The call of this number, from 0 on, fails with this errno; later ones too if `stays`.
-  int fails_at = -1;
-  int code = ENOSPC;
-  bool stays = false;
-  int calls = 0;
+constexpr std::array kCodes = {ENOSPC, EIO, EDQUOT, EMFILE, EACCES, EROFS, EINTR};
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr long kEvery = 23;  // of the calls, where each takes its time
+constexpr long kSomeEvery = 101;
+#else
+constexpr long kEvery = 1;
+constexpr long kSomeEvery = 7;
+#endif
 
-  void hit(const std::string& path) {
-    const int call = calls++;
-    if (fails_at >= 0 && (call == fails_at || (stays && call > fails_at))) {
-      throw zoo::Error(ErrorKind::kIo, "fault on " + path, code);
-    }
-  }
-
-  std::unique_ptr<zoo::File> open_read(const std::string& path) override {
-    hit(path);
-    return std::make_unique<FaultyFile>(*this, zoo::system_vfs().open_read(path), path);
-  }
-  std::unique_ptr<zoo::Mapping> map(const std::string& path) override {
-    hit(path);
-    return zoo::system_vfs().map(path);
-  }
-  bool exists(const std::string& path) override {
-    hit(path);
-    return zoo::system_vfs().exists(path);
-  }
-  std::unique_ptr<zoo::File> create(const std::string& path) override {
-    hit(path);
-    return std::make_unique<FaultyFile>(*this, zoo::system_vfs().create(path), path);
-  }
-  void rename(const std::string& from, const std::string& to) override {
-    hit(from);
-    zoo::system_vfs().rename(from, to);
-  }
-  void remove(const std::string& path) override {
-    hit(path);
-    zoo::system_vfs().remove(path);
-  }
-  void sync_folder(const std::string& path) override {
-    hit(path);
-    zoo::system_vfs().sync_folder(path);
-  }
-  std::vector<std::string> list(const std::string& path) override {
-    hit(path);
-    return zoo::system_vfs().list(path);
-  }
-  std::uint64_t monotonic_ns() override { return now_ns; }
-  std::string unique_stem() override { return zoo::system_vfs().unique_stem(); }
-
-  std::uint64_t now_ns = 0;
-
- private:
-  class FaultyFile final : public zoo::File {
-   public:
-    FaultyFile(FaultyVfs& vfs, std::unique_ptr<zoo::File> file, std::string path)
-        : vfs_(vfs), file_(std::move(file)), path_(std::move(path)) {}
-    [[nodiscard]] std::uint64_t size() const override {
-      vfs_.hit(path_);
-      return file_->size();
-    }
-    std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const override {
-      vfs_.hit(path_);
-      return file_->read_at(offset, out);
-    }
-    void write(std::span<const std::byte> data) override {
-      try {
-        vfs_.hit(path_);
-      } catch (const zoo::Error&) {  // a full disk takes the first half
-        file_->write(data.first(data.size() / 2));
-        throw;
-      }
-      file_->write(data);
-    }
-    void reserve(std::uint64_t bytes) override {
-      vfs_.hit(path_);
-      file_->reserve(bytes);
-    }
-    void start_sync() override { file_->start_sync(); }
-    void sync() override {
-      vfs_.hit(path_);
-      file_->sync();
-    }
-    bool lock() override {
-      vfs_.hit(path_);
-      return file_->lock();
-    }
-    void will_need(std::uint64_t offset, std::uint64_t bytes) const override {
-      file_->will_need(offset, bytes);
-    }
-
-   private:
-    FaultyVfs& vfs_;
-    std::unique_ptr<zoo::File> file_;
-    std::string path_;
-  };
+struct Counts {
+  std::size_t runs = 0;
+  std::size_t failed_calls = 0;
+  std::size_t errors = 0;  // that a caller saw
 };
 
-void a_failed_write_is_an_error_and_costs_no_row(int code, bool stays) {
-  int failures = 0;
-  for (int n = 0;; ++n) {
-    const Folder folder;
-    FaultyVfs vfs;
-    StoreOptions options;
-    options.vfs = &vfs;
-    Store store(folder.path(), options);
-    append_rows(store, 0, 5);
-    store.flush({});
-    append_rows(store, 5, 5);
-    vfs.calls = 0;
-    vfs.fails_at = n;
-    vfs.code = code;
-    vfs.stays = stays;
-    bool failed = false;
+// Runs a step until it succeeds. A failure must be the injected one, and leave every row that was
+// committed before for the next process; then the fault passes.
+void insist(WritingRun& run, std::size_t step, MemoryDisk& disk, Faults& faults, Counts& counts) {
+  for (int tries = 0;; ++tries) {
+    CHECK(tries < 3);  // once the fault has passed nothing fails any more
     try {
-      store.flush({});
+      run.step(step);
+      return;
     } catch (const zoo::Error& error) {
-      CHECK(error.kind() == ErrorKind::kIo && error.os_code() == code);
-      failed = true;
+      CHECK(error.kind() == ErrorKind::kIo && error.os_code() == faults.code);
+      CHECK(faults.failed > 0);
+      ++counts.errors;
+      check_disk(*disk.after_crash(), run.committed);
+      faults.fail_at = -1;
     }
-    // Others read what was sealed before, and whole shards alone.
-    const Store reader(folder.path());
-    CHECK(has_rows(reader, 0, 5) && reader.damaged().empty());
-    CHECK(reader.verify({}).damaged.empty());
-    vfs.fails_at = -1;
-    CHECK(has_rows(store, 0, 10));
-    store.flush({});
-    CHECK(has_rows(Store(folder.path()), 0, 10));
-    if (!failed) break;
-    ++failures;
   }
-  CHECK(failures >= 8);  // create, writes, fsync, rename, fsync of the folder
 }
 
-void a_failed_read_is_an_error_and_never_zeros() {
-  for (int n = 0;; ++n) {
-    const Folder folder;
-    {
-      Store store(folder.path());
-      append_rows(store, 0, 5);
+bool a_run_survives(long n, int code, bool stays, Counts& counts) {
+  check_case = "call " + std::to_string(n) + (stays ? " and all after fail" : " fails") +
+               " with errno " + std::to_string(code);
+  MemoryDisk disk;
+  Faults faults;
+  faults.fail_at = n;
+  faults.code = code;
+  faults.stays = stays;
+  WritingRun run(disk, faults);
+  for (std::size_t i = 0; i < run.steps(); ++i) insist(run, i, disk, faults, counts);
+  ++counts.runs;
+  counts.failed_calls += static_cast<std::size_t>(faults.failed);
+  faults.fail_at = -1;
+  check_disk(*disk.after_crash(), run.committed);
+  check_disk(*after_losing_all_unsynced(disk), run.durable);
+  check_goes_on(disk);
+  return faults.failed > 0;
+}
+
+Counts every_call_fails(bool is_long) {
+  Counts counts;
+  for (const bool stays : {false, true}) {
+    for (std::size_t c = 0; c < kCodes.size(); ++c) {
+      const long every = is_long ? 1 : c < 2 ? kEvery : kSomeEvery;
+      for (long n = is_long ? 0 : static_cast<long>(c) % every;
+           a_run_survives(n, kCodes[c], stays, counts); n += every) {
+      }
     }
-    FaultyVfs vfs;
-    vfs.fails_at = n;
-    vfs.code = EIO;
-    StoreOptions options;
-    options.vfs = &vfs;
-    try {
-      const Store store(folder.path(), options);
-      CHECK(has_rows(store, 0, 5));
-    } catch (const zoo::Error& error) {
-      CHECK(error.kind() == ErrorKind::kIo && error.os_code() == EIO);
-      continue;
-    }
-    CHECK(n >= 8);
-    break;
   }
+  return counts;
 }
 
 void verify_reports_what_it_cannot_read() {
-  const Folder folder;
-  FaultyVfs vfs;
-  StoreOptions options;
-  options.vfs = &vfs;
-  Store store(folder.path(), options);
+  MemoryDisk disk;
+  MemoryVfs vfs(disk);
+  Store store(kFolder, small_shards(vfs));
   append_rows(store, 0, 5);
   store.flush({});
-  vfs.calls = 0;
-  vfs.fails_at = 4;
-  vfs.code = EIO;
-  CHECK(store.verify({}).damaged.size() == 1);
+  vfs.faults().fail_at = vfs.faults().calls + 6;
+  CHECK(store.verify({}).damaged.size() == 1 && vfs.faults().failed == 1);
+  CHECK(store.verify({}).damaged.empty());
 }
 
-void a_buffer_is_sealed_at_its_age() {
-  const Folder folder;
-  FaultyVfs vfs;
-  StoreOptions options;
+void rows_are_sealed_at_their_age() {
+  MemoryDisk disk;
+  MemoryVfs vfs(disk);
+  zoo::StoreOptions options;
   options.vfs = &vfs;
-  Store store(folder.path(), options);
+  Store store(kFolder, options);
   append_rows(store, 0, 1);
-  vfs.now_ns = options.seal_ns - 1;
+  disk.now_ns += options.seal_ns - 1;
   append_rows(store, 1, 1);
   CHECK(store.shard_count() == 0);
-  vfs.now_ns = options.seal_ns;
+  disk.now_ns += 1;
   append_rows(store, 2, 1);
   CHECK(store.shard_count() == 1 && has_rows(store, 0, 3));
 }
@@ -211,20 +114,63 @@ void an_interrupted_flush_keeps_its_rows() {
     if (++polls == 3) throw zoo::Error(ErrorKind::kInterrupted, "stop");
   };
   CHECK_THROWS(store.flush(context), ErrorKind::kInterrupted);
-  CHECK(store.shard_count() == 0 && has_rows(store, 0, 5));
+  for (const std::string& name : zoo::system_vfs().list(folder.path())) {
+    CHECK(name.ends_with(".journal"));  // no half shard stays
+  }
+  CHECK(has_rows(store, 0, 5));
   store.flush({});
   CHECK(has_rows(Store(folder.path()), 0, 5));
+}
+
+// Rows of a dead writer that could not be sealed when the store was opened are readable, so that
+// append() does not take them again: a flush must seal them then.
+void a_flush_seals_what_recovery_could_not() {
+  for (long n = 0;; ++n) {
+    check_case = "recovery fails from call " + std::to_string(n) + " on";
+    MemoryDisk disk;
+    {
+      MemoryVfs vfs(disk);
+      Store store(kFolder, small_shards(vfs));
+      append_known(store, {kPlain}, 0, 8);
+      vfs.die();
+    }
+    MemoryVfs vfs(disk);
+    vfs.faults().fail_at = n;
+    vfs.faults().stays = true;
+    vfs.faults().code = ENOSPC;
+    bool opened = false;
+    try {
+      Store store(kFolder, small_shards(vfs));
+      opened = true;
+      vfs.faults().fail_at = -1;
+      append_known(store, {kPlain}, 0, 8);
+      store.flush({});
+      vfs.die();
+    } catch (const zoo::Error& error) {
+      CHECK(!opened && error.os_code() == ENOSPC);
+    }
+    if (opened) check_disk(*after_losing_all_unsynced(disk), set_of({kPlain}, 0, 8));
+    if (vfs.faults().failed == 0) return;
+  }
 }
 
 }  // namespace
 
 int main() {
-  for (const bool stays : {false, true}) {
-    a_failed_write_is_an_error_and_costs_no_row(ENOSPC, stays);
-    a_failed_write_is_an_error_and_costs_no_row(EIO, stays);
+  try {
+    verify_reports_what_it_cannot_read();
+    rows_are_sealed_at_their_age();
+    an_interrupted_flush_keeps_its_rows();
+    a_flush_seals_what_recovery_could_not();
+    const char* wish = std::getenv("ZOO_LONG");
+    const Counts counts = every_call_fails(wish != nullptr && std::string(wish) != "0");
+    CHECK(counts.errors > counts.runs / 2);
+    std::printf(
+        "{\"test\": \"store_faults\", \"codes\": %zu, \"runs\": %zu, "
+        "\"failed_calls\": %zu, \"errors\": %zu, \"failed\": 0}\n",
+        kCodes.size(), counts.runs, counts.failed_calls, counts.errors);
+  } catch (const zoo::Error& error) {
+    std::fprintf(stderr, "%s (%s)\n", error.what(), check_case.c_str());
+    return 1;
   }
-  a_failed_read_is_an_error_and_never_zeros();
-  verify_reports_what_it_cannot_read();
-  a_buffer_is_sealed_at_its_age();
-  an_interrupted_flush_keeps_its_rows();
 }

@@ -16,14 +16,17 @@ namespace {
 void threads_share_a_store() {
   const Folder folder;
   StoreOptions options;
-  options.shard_bytes = 4096;
+  options.shard_bytes = 16384;
   Store store(folder.path(), options);
   append_rows(store, 0, 100);
   store.flush({});
   std::vector<std::jthread> threads;
   for (std::uint64_t t = 1; t <= 2; ++t) {
     threads.emplace_back([&store, t] {
-      for (std::uint64_t i = 0; i < 200; ++i) append_rows(store, t * 10000 + i * 5, 5);
+      for (std::uint64_t i = 0; i < 200; ++i) {
+        append_rows(store, t * 10000 + i * 5, 5);
+        CHECK(has_rows(store, t * 10000 + i * 5, 5));  // from memory, while the other appends
+      }
     });
     threads.emplace_back([&store] {
       for (int i = 0; i < 100; ++i) CHECK(has_rows(store, 0, 100));

@@ -489,6 +489,52 @@ def test_threads_share_one_store(store):
     assert np.array_equal(store.rows(keys_of(range(100)), "x"), values_of(range(100)))
 
 
+def in_child(work):
+    """Run `work` in a fork of this process, which then ends as Python does."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001 - nothing may leave the child
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("act", ["close", "flush", "append"])
+def test_a_forks_child_leaves_its_parents_journal_alone(tmp_path, store, act):
+    store.append(keys_of(range(4)), {"x": values_of(range(4))})
+
+    def work():
+        assert np.array_equal(store.rows(keys_of(range(4)), "x"), values_of(range(4)))
+        if act == "append":
+            store.append(keys_of([9]), {"x": values_of([9])})
+            store.flush()
+        else:
+            getattr(store, act)()
+
+    before = sorted(store.folder.glob("*.journal"))
+    in_child(work)
+    assert sorted(store.folder.glob("*.journal")) == before
+    store.append(keys_of(range(4, 8)), {"x": values_of(range(4, 8))})
+    copied = tmp_path / "copy" / store.folder.name  # as it is left when the parent is killed now
+    shutil.copytree(store.folder, copied)
+    heir = FeatureStore(copied)
+    assert np.array_equal(heir.rows(keys_of(range(8)), "x"), values_of(range(8)))
+    assert heir.contains(keys_of([9]), "x").all() == (act == "append")
+
+
+def test_a_reader_of_a_dead_writers_rows_leaves_them_to_the_next_writer(tmp_path, store):
+    store.append(keys_of(range(4)), {"x": values_of(range(4))})
+    copied = tmp_path / "copy" / store.folder.name
+    shutil.copytree(store.folder, copied)
+    reader = FeatureStore(copied, read_only=True)
+    assert reader.contains(keys_of(range(4)), "x").all()
+    writer = FeatureStore(copied)
+    assert writer.append(keys_of(range(5)), {"x": values_of(range(5))}) == 1
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     steps=st.lists(

@@ -61,7 +61,7 @@ def info_command(key: str, *, as_json: bool, quiet: bool, debug: bool) -> None:
     del debug, quiet
     from zoo.engine import FeatureStore
 
-    with FeatureStore.at(cache_keys.find(key)) as opened:
+    with FeatureStore(cache_keys.find(key), read_only=True) as opened:
         store = opened.info()
     described = {
         "schema": 1,
@@ -124,7 +124,7 @@ def _verify_all() -> dict[str, Any]:
     for store in _stores():
         damaged = store.damaged
         if store.key:  # without a readable key there is nothing to open
-            with FeatureStore.at(store.folder) as opened:
+            with FeatureStore(store.folder, read_only=True) as opened:
                 report = opened.verify(threads=settings.threads())
             damaged = report.damaged
             found["shards"] += report.shards

@@ -83,7 +83,7 @@ def show_plan(
         "rows": len(dataset),
         "distinct": seen.distinct,
         "stored": seen.distinct - len(seen.missing),
-        "forwards": len(seen.missing),
+        "forwards": len(seen.missing) + len(seen.compare),
     }
     if as_json:
         common.print_json(plan)

@@ -60,7 +60,7 @@ def lines(run: Run) -> list[str]:
     head, evaluation = summary["head"], summary["evaluation"]
     splits = ", ".join(f"{name} {rows}" for name, rows in data["splits"].items())
     bad = f", {len(data['bad'])} unreadable" if data["bad"] else ""
-    reused = features["rows"] - features["forwards"]
+    reused = max(0, features["rows"] - features["forwards"])
     strength = "" if head["strength"] is None else f", strength {head['strength']:.3g}"
     converged = " (NOT converged)" if head["converged"] is False else ""
     how = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -77,7 +78,7 @@ class FeatureStore:
         self._appended = False
         with store_errors(folder):
             self._native = _core.Store(
-                str(folder),
+                os.fsencode(folder),
                 shard_bytes=shard_bytes,
                 seal_seconds=seal_seconds,
                 resident_bytes=resident_bytes,
@@ -320,6 +321,7 @@ class FeatureStore:
         """Make the folder again where it was pruned since: rows in hand need a place."""
         if self._appended and not (self.folder / KEY_FILE).exists():
             write_key(self.folder, self.key, self.provenance)
+            self._native.refresh()  # what was pruned with it is to be written anew
 
     def _missing(self, what: str) -> StoreError:
         damaged = ", ".join(shard for shard, _ in self._native.damaged())

@@ -60,8 +60,9 @@ class Look:
         missing: positions in `kept` whose rows are not in the store, each content once.
         distinct: how many different samples there are.
         key: of the store that the rows are in, or go to.
-        compare: None, or positions in `kept` of stored rows to be computed again before others are
-            computed under conditions that nobody has vouched for; empty where none is stored.
+        compare: positions in `kept` of stored rows to be computed again before others are computed
+            under conditions that the store is not vouched for; empty where there are none, or none
+            are needed.
     """
 
     keys: np.ndarray
@@ -70,7 +71,7 @@ class Look:
     missing: np.ndarray
     distinct: int
     key: dict[str, Any]
-    compare: np.ndarray | None = None
+    compare: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -130,30 +131,34 @@ def look(dataset: Dataset, model: Model, store_root: Path) -> Look:
 
 def _choose(
     model: Model, root: Path, table: np.ndarray, first: np.ndarray
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
-    """The key to use, which of the rows `first` its store lacks, and which are to be compared."""
-    store = model.open_store(root, model.key)
-    if store is None:
-        return model.key, first, None
-    with store:
-        serves = vouched(store, model.conditions)
-        here = store.contains(table[first], model.column)
-    if serves or here.all():
-        return model.key, first[~here], None
-    lacking = _lacking(model, root, table, first)
-    if serves is False or not len(lacking):
-        return model.own_key, lacking, None
-    return model.key, first[~here], spread(first[here])
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """The key to use, which of the rows `first` its store lacks, and which are to be compared.
+
+    A store that has all of them is used as it is, that of `model.key` before that of
+    `model.own_key`: nothing is computed then, so nothing needs to be vouched for.
+    """
+    none = first[:0]
+    serves, here = _stored(model, root, model.key, table[first])
+    if here.all():
+        return model.key, none, none
+    _, own = _stored(model, root, model.own_key, table[first])
+    if own.all() or serves is False or (serves is None and not here.any()):
+        return model.own_key, first[~own], none
+    return model.key, first[~here], none if serves else spread(first[here])
 
 
-def _lacking(model: Model, root: Path, table: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Which of the rows `first` the store of these conditions' own key lacks."""
-    store = model.open_store(root, model.own_key)
+def _stored(
+    model: Model, root: Path, key: dict[str, Any], wanted: np.ndarray
+) -> tuple[bool | None, np.ndarray]:
+    """Whether the store of `key` is vouched for, and which of the `wanted` rows it has.
+
+    A store that is not there yet is: its first rows will be made under these conditions.
+    """
+    store = model.open_store(root, key)
     if store is None:
-        return first
+        return True, np.zeros(len(wanted), np.bool_)
     with store:
-        lacking: np.ndarray = first[~store.contains(table[first], model.column)]
-        return lacking
+        return vouched(store, model.conditions), store.contains(wanted, model.column)
 
 
 def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracted:
@@ -175,11 +180,12 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
     with quiet_decoding():
         first_good = _skip_unreadable(items, todo, dataset.modality, unreadable)
         todo = todo[first_good:]
-        if todo and seen.compare is not None:
+        if todo:
             key, forwards = _decide(items, seen, model, options)
             if key != seen.key:
-                lacking = _lacking(model, options.store_root, seen.keys, _firsts(seen.keys))
-                todo = [int(i) for i in lacking if int(i) not in unreadable]
+                distinct = _firsts(seen.keys)
+                _, own = _stored(model, options.store_root, key, seen.keys[distinct])
+                todo = [i for i in distinct[~own].tolist() if i not in unreadable]
         if todo:
             with model.create_store(options.store_root, key) as store:
                 forwards += _fill(store, items, todo, seen.keys, model, options, unreadable)
@@ -224,29 +230,35 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
 def _decide(
     items: list[Item], seen: Look, model: Model, options: ExtractOptions
 ) -> tuple[dict[str, Any], int]:
-    """The key for rows made under conditions that the store is not vouched for, and forwards.
+    """The key for the rows to be computed now, and how many forwards it took to know.
 
-    Stored rows of the samples at hand are computed again; see `zoo.features.provenance`.
+    Stored rows of the samples at hand are computed again where the store is not vouched for; see
+    `zoo.features.provenance`.
     """
-    store = _opened(model, options.store_root, model.key)
-    with store:
-        differences = changed(store.provenance.get("made_with", {}), model.conditions)
-        if seen.compare is None or not len(seen.compare):
-            _say(
-                options,
-                f"none of these samples is stored, so what {differences} changes is not known: "
-                "their rows go to a key of their own",
-            )
-            return model.own_key, 0
+    # Made here where there was none, unless another process, under other conditions, was faster.
+    with model.create_store(options.store_root, model.key) as store:
+        serves = vouched(store, model.conditions)
+        if seen.key != model.key and serves is False:
+            return seen.key, 0
+        if seen.key == model.key and serves:
+            return seen.key, 0
+        differences = changed(store.provenance.get("made_with"), model.conditions)
         numbers: list[int] = []
         again: list[np.ndarray] = []
         for some, rows in _computed(items, seen.compare.tolist(), model, options, {}):
             numbers += some
             again.append(rows)
+        if not numbers:
+            _say(
+                options,
+                f"none of these samples can be compared with a stored row, so what {differences} "
+                "changes is not known: their rows go to a key of their own",
+            )
+            return model.own_key, 0
         stored = store.rows(seen.keys[numbers], model.column, dtype="float32")
-        apart = distance(stored, np.concatenate(again)) if again else 0.0
+        apart = distance(stored, np.concatenate(again))
         tolerance = TOLERANCE[model.options.compute_dtype]
-        serves = bool(again) and apart <= tolerance
+        serves = apart <= tolerance
         vouch(store, model.conditions, serves=serves, distance=apart, rows=len(numbers))
     if serves:
         return model.key, len(numbers)
@@ -255,6 +267,9 @@ def _decide(
         f"{len(numbers)} stored rows come out otherwise here ({differences}): {apart:.1e} apart, "
         f"more than {tolerance:.0e}; rows made here go to a key of their own",
     )
+    with model.create_store(options.store_root, model.own_key) as own:
+        rows = {model.column: np.concatenate(again)}
+        own.append(seen.keys[numbers], rows, dtype=model.options.compute_dtype)
     return model.own_key, len(numbers)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from zoo.plugin import Item
 
+NUMERICS = 1  # raised whenever the same bytes would give another sample
+
 
 @contextmanager
 def quiet_decoding() -> Iterator[None]:

@@ -11,12 +11,13 @@ import numpy as np
 
 from zoo.errors import DataError, SourceError
 from zoo.features import extract
+from zoo.features.provenance import changed
 from zoo.plugin import ArrayRows, Dataset, Item, Source, Target
 from zoo.runs.assess import probabilities
 from zoo.runs.prepare import open_model, open_unlabelled
 
 if TYPE_CHECKING:
-    from zoo.features import BadItem, Model
+    from zoo.features import BadItem, Extracted, Model
     from zoo.registry import Registry
     from zoo.runs.folder import Run
     from zoo.runs.plan import RunOptions
@@ -66,6 +67,7 @@ def run_predict(registry: Registry, run: Run, inputs: Any, *, options: RunOption
         _check_contract(model, run)
         dataset = _dataset(registry, inputs, options)
         extracted = extract(dataset, model, options.extract_options())
+    _say_other_key(extracted, run, options)
     with registry.blaming("head", trained["head"]):
         chances = probabilities(run.head.scores(ArrayRows(extracted.features)))
     if chances.shape[1] != len(run.names):
@@ -94,6 +96,17 @@ def _check_contract(model: Model, run: Run) -> None:
             f"'{model.source}' is prepared otherwise than when the head was trained",
             hint="restore its configuration, or run zoo transfer again",
         )
+
+
+def _say_other_key(extracted: Extracted, run: Run, options: RunOptions) -> None:
+    """Say where rows of one key are judged by a head that was trained on those of another."""
+    if extracted.key == run.plan.get("key"):
+        return
+    then, now = run.plan.get("features_made_with"), extracted.provenance.get("made_with", {})
+    options.say(
+        "warning: the head was trained on features of another key, and may judge these otherwise: "
+        + (changed(then, now) or "zoo computes them otherwise now")
+    )
 
 
 def _source(run: Run) -> str:

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -218,6 +219,14 @@ class PosixVfs final : public Vfs {
     std::sort(names.begin(), names.end());
     return names;
   }
+
+  std::size_t open_file_limit() override {
+    struct rlimit limit = {};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 64;
+    return static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, 1 << 20));
+  }
+
+  std::uint64_t process_id() override { return static_cast<std::uint64_t>(::getpid()); }
 
   std::uint64_t monotonic_ns() override {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(

@@ -71,6 +71,10 @@ class Vfs {
   virtual void sync_folder(const std::string& path) = 0;
   // The names in a folder, without . and .., in byte order.
   [[nodiscard]] virtual std::vector<std::string> list(const std::string& path) = 0;
+  // How many files this process may have open now.
+  [[nodiscard]] virtual std::size_t open_file_limit() { return 1024; }
+  // Which process this is: a fork's child has another number.
+  [[nodiscard]] virtual std::uint64_t process_id() { return 0; }
   // A clock that never goes back.
   [[nodiscard]] virtual std::uint64_t monotonic_ns() = 0;
   // A name that no other process on any machine makes, and that sorts by the time of its making:

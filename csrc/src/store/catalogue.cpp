@@ -110,6 +110,10 @@ std::uint32_t Catalogue::add_table(std::shared_ptr<Table> table) {
   return number;
 }
 
+void Catalogue::reserve_table(std::uint32_t source, std::size_t rows) {
+  for (const ColumnSpec& spec : sources_[source].table->specs()) column(spec).index.reserve(rows);
+}
+
 void Catalogue::index_table(std::uint32_t source, std::size_t first) {
   const Table& table = *sources_[source].table;
   for (const ColumnSpec& spec : table.specs()) {

@@ -62,6 +62,7 @@ class Catalogue {
   void add_shard(std::shared_ptr<const Shard> shard);
   // Rows in memory: a source of its own, whose rows are indexed from `first` on as they come.
   std::uint32_t add_table(std::shared_ptr<Table> table);
+  void reserve_table(std::uint32_t source, std::size_t rows);  // so that the next index_table works
   void index_table(std::uint32_t source, std::size_t first);
   // The table's rows, in their order, are that shard now.
   void seal_table(std::uint32_t source, std::shared_ptr<const Shard> shard);

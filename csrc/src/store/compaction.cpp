@@ -82,6 +82,7 @@ void Store::Impl::finish(const Context& context, Merge& merge, CompactReport& re
 
 CompactReport Store::Impl::compact(const Context& context) {
   const std::scoped_lock writing(writing_);
+  disown_after_fork();
   check_writable();
   return merge(context);
 }

@@ -98,7 +98,7 @@ std::optional<std::vector<SizedColumn>> parse_columns(std::string_view text,
   auto body = checked_mul(head.rows, kKeyBytes);
   while (!text.empty()) {
     ColumnHead column;
-    if (text.size() < sizeof column) return std::nullopt;
+    if (text.size() < sizeof column || columns.size() == kMaxColumns) return std::nullopt;
     std::memcpy(&column, text.data(), sizeof column);
     text.remove_prefix(sizeof column);
     if (column.name_bytes > text.size() || column.dtype > static_cast<int>(DType::kI8) ||

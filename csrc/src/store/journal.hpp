@@ -20,6 +20,8 @@ namespace zoo::detail {
 inline constexpr std::string_view kJournalSuffix = ".journal";
 inline constexpr std::string_view kRecoverSuffix = ".recover";
 
+inline constexpr std::size_t kMaxColumns = 64;  // of a batch: the bits of a mask
+
 [[nodiscard]] bool is_journal_name(std::string_view name) noexcept;  // of either suffix
 
 class Journal {

@@ -35,6 +35,18 @@ class Store::Impl::Salvage {
     part->table->append(keys, picked, columns);
   }
 
+  // Whether it has one of these columns in another shape.
+  [[nodiscard]] bool conflicts(std::span<const ColumnRows> columns) const {
+    for (const Part& part : parts_) {
+      for (const ColumnSpec& spec : part.table->specs()) {
+        for (const ColumnRows& each : columns) {
+          if (each.spec.name == spec.name && each.spec != spec) return true;
+        }
+      }
+    }
+    return false;
+  }
+
   [[nodiscard]] const std::vector<Part>& parts() const noexcept { return parts_; }
 
  private:
@@ -76,7 +88,11 @@ void Store::Impl::recover(const std::string& name) {
   Salvage salvage;
   detail::read_journal(*orphan.file, name,
                        [&](std::span<const RowKey> keys, std::span<const ColumnRows> columns) {
-                         if (!conflict(columns).empty()) return;  // as a shard would be refused
+                         // As a shard would be refused; the rows stay where they are.
+                         if (!conflict(columns).empty() || salvage.conflicts(columns)) {
+                           orphan.refused = true;
+                           return;
+                         }
                          // Rows in memory don't count as there: they may never become a shard.
                          for (const auto& [mask, rows] : missing_rows(keys, columns, true)) {
                            salvage.add(keys, rows, detail::picked_columns(columns, mask));
@@ -88,24 +104,29 @@ void Store::Impl::recover(const std::string& name) {
       orphan.tables.push_back({catalogue_.add_table(part.table), part.table});
     }
   }
+  if (!orphan.removable) orphan.file.reset();  // and its lock: another may take it over
   settle(orphan);
   if (!orphan.tables.empty()) orphans_.push_back(std::move(orphan));
 }
 
+void Store::Impl::seal_rows(Orphan& orphan) {
+  while (!orphan.tables.empty()) {
+    const OpenTable& open = orphan.tables.back();
+    if (open.table->rows() > 0) {
+      settle_table(open, detail::write_shard(Context{}, vfs_, folder_, open.table->keys(),
+                                             open.table->columns()));
+    }
+    orphan.tables.pop_back();
+  }
+}
+
 // Makes shards of a dead writer's rows and removes its journal. Where that can't be, the rows stay
-// in memory and the journal where it is, and the next refresh tries again.
+// in memory and the journal where it is, and the next refresh or flush tries again.
 void Store::Impl::settle(Orphan& orphan) {
   if (!orphan.removable) return;
   try {
-    while (!orphan.tables.empty()) {
-      const OpenTable& open = orphan.tables.back();
-      if (open.table->rows() > 0) {
-        settle_table(open, detail::write_shard(Context{}, vfs_, folder_, open.table->keys(),
-                                               open.table->columns()));
-      }
-      orphan.tables.pop_back();
-    }
-    vfs_.remove(folder_ + "/" + orphan.name);
+    seal_rows(orphan);
+    if (!orphan.refused) vfs_.remove(folder_ + "/" + orphan.name);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kIo) throw;
   }

@@ -113,13 +113,15 @@ Scan Store::Impl::scan(std::string_view name) const {
     const std::vector<std::uint32_t> sources = catalogue_.sources_of(name);
     for (const std::uint32_t number : sources) {
       const detail::Source& source = catalogue_.source(number);
+      // One that another process has merged is found missing here, where it can be looked for, and
+      // not in the middle of the scan; the file stays open where there are not too many.
+      if (source.shard) source.shard->open_file();
       Run run{source.shard, nullptr, 0, source.shard ? source.shard->layout().rows : 0};
       if (source.table) {
         // A copy: appends and seals change the table under the scan.
         run.table = std::make_shared<const Table>(*source.table);
         run.end = run.table->rows();
       }
-      if (run.shard) run.shard->open_file();  // for the case that it is merged meanwhile
       total += run.end;
       runs.push_back(std::move(run));
     }

@@ -15,10 +15,16 @@
 namespace zoo::detail {
 namespace {
 
-constexpr std::size_t kFirstRead = 4096;  // holds the header of most shards
-constexpr int kMaxOpenFiles = 128;        // of all shards of the process
+constexpr std::size_t kFirstRead = 4096;    // holds the header of most shards
+constexpr std::size_t kMaxOpenFiles = 128;  // of all shards of the process
+constexpr std::size_t kLimitShare = 4;      // at most that part of what it may open
 
-std::atomic<int> open_files{0};
+std::atomic<std::size_t> open_files{0};
+
+bool may_keep_open(Vfs& vfs) {
+  return open_files.load(std::memory_order_relaxed) <
+         std::min(kMaxOpenFiles, vfs.open_file_limit() / kLimitShare);
+}
 
 // A file that counts among the open ones as long as it lives.
 class CountedFile final : public File {
@@ -103,7 +109,7 @@ Shard::Shard(Vfs& vfs, const std::string& folder, WrittenShard written, Budget b
       rows_read_(layout_.columns.size()) {}
 
 void Shard::keep(std::unique_ptr<File> file) const {
-  if (open_files.load(std::memory_order_relaxed) >= kMaxOpenFiles) return;
+  if (!may_keep_open(vfs_)) return;
   file_ = std::make_shared<CountedFile>(std::move(file));
 }
 
@@ -116,7 +122,7 @@ std::shared_ptr<const File> Shard::file() const {
     throw ShardDamage(path_, "it is " + std::to_string(size) + " bytes long and should be " +
                                  std::to_string(layout_.file_bytes));
   }
-  if (open_files.load(std::memory_order_relaxed) >= kMaxOpenFiles) return opened;
+  if (!may_keep_open(vfs_)) return opened;
   keep(std::move(opened));
   return file_;
 }

@@ -50,6 +50,8 @@ class ShardWrite {
   // fsync, rename, fsync of the folder: durable on return. When it throws, no shard was made, or
   // one that may not survive a loss of power; only a new ShardWrite may follow.
   [[nodiscard]] WrittenShard finish();
+  // Leaves the temporary file where it is: it is another process's.
+  void abandon() noexcept { temporary_.clear(); }
 
  private:
   void discard() noexcept;

@@ -24,8 +24,9 @@ Store::Impl::Impl(std::string folder, const StoreOptions& options)
                   ? std::make_shared<detail::ResidentBudget>(options.resident_bytes)
                   : nullptr),
       catalogue_(vfs_, folder_, budget_) {
-  const std::vector<std::string> names = look_again();
+  const auto names = robust([&](const std::string&) { return look_again(); });
   const std::scoped_lock writing(writing_);
+  process_ = vfs_.process_id();
   recover(names);
 }
 
@@ -225,6 +226,7 @@ void Store::Impl::refresh() {
   const std::vector<std::string> names = look_again();
   if (std::none_of(names.begin(), names.end(), detail::is_journal_name)) return;
   const std::scoped_lock writing(writing_);
+  disown_after_fork();
   recover(names);
 }
 

@@ -80,6 +80,7 @@ class Store::Impl {
     std::unique_ptr<File> file = {};  // open, and with it its lock
     std::vector<OpenTable> tables = {};
     bool removable = true;
+    bool refused = false;  // it has rows that no shard of this store may have: they are not removed
   };
   // Rows that are wanted of each source, and keys that nobody has.
   struct Plan {
@@ -103,6 +104,7 @@ class Store::Impl {
 
   // Writing (writing.cpp); all under writing_.
   void check_writable() const;
+  void disown_after_fork();
   void check_append(std::span<const RowKey> keys, std::span<const ColumnRows> given) const;
   [[nodiscard]] std::string conflict(std::span<const ColumnRows> given) const;
   // Rows by which of the columns lack them, as bits; of equal keys the first. `sealed`: rows in
@@ -112,7 +114,7 @@ class Store::Impl {
   void take(const Context& context, std::span<const RowKey> keys,
             std::span<const std::uint32_t> picked, std::span<const ColumnRows* const> columns);
   void commit(std::span<const RowKey> keys, std::span<const ColumnRows> columns);
-  [[nodiscard]] Table& open_table(std::span<const ColumnRows* const> columns);
+  [[nodiscard]] OpenTable open_table(std::span<const ColumnRows* const> columns);
   [[nodiscard]] bool is_full() const;
   [[nodiscard]] bool is_old() const;
   [[nodiscard]] bool is_due() const;
@@ -126,6 +128,7 @@ class Store::Impl {
   void recover(const std::vector<std::string>& names);
   void recover(const std::string& name);
   void settle(Orphan& orphan);
+  void seal_rows(Orphan& orphan);
   class Salvage;
 
   // Compaction (compaction.cpp); under writing_.
@@ -145,6 +148,7 @@ class Store::Impl {
   mutable Catalogue catalogue_;
 
   std::mutex writing_;
+  std::uint64_t process_ = 0;
   Generation generation_;
   std::vector<Sealing> sealing_;
   std::vector<std::unique_ptr<Journal>> sealing_journals_;

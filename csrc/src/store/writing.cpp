@@ -14,7 +14,6 @@ using detail::RowPlace;
 namespace {
 
 constexpr std::uint64_t kBatchBytes = std::uint64_t{4} << 20;  // of an append, committed at once
-constexpr std::size_t kMaxColumns = 64;                        // of an append: the bits of a mask
 
 std::uint64_t row_bytes(const ColumnRows& given, std::uint32_t row) {
   const auto range = detail::vectors_of(given.offsets, given.spec.ragged, row);
@@ -71,12 +70,27 @@ void Store::Impl::check_writable() const {
   if (options_.read_only) throw Error(ErrorKind::kInvalid, "the store was opened to be read only");
 }
 
+// What a fork's child inherits is its parent's to seal, and the journals are its parent's to write
+// and to remove. The rows stay readable.
+void Store::Impl::disown_after_fork() {
+  if (vfs_.process_id() == process_) return;
+  for (Sealing& each : sealing_) {
+    if (each.write) each.write->abandon();
+  }
+  sealing_.clear();
+  sealing_journals_.clear();
+  generation_ = {};
+  orphans_.clear();
+  appended_ = false;
+  process_ = vfs_.process_id();
+}
+
 void Store::Impl::check_append(std::span<const RowKey> keys,
                                std::span<const ColumnRows> given) const {
   std::vector<ColumnSpec> specs;
   for (const ColumnRows& each : given) specs.push_back(each.spec);
   std::string problem = detail::column_problem(specs);
-  if (given.size() > kMaxColumns) problem = "an append has at most 64 columns";
+  if (given.size() > detail::kMaxColumns) problem = "an append has at most 64 columns";
   for (const ColumnRows& each : given) {
     if (problem.empty()) problem = detail::rows_problem(each, keys.size());
   }
@@ -127,6 +141,7 @@ std::map<std::uint64_t, std::vector<std::uint32_t>> Store::Impl::missing_rows(
 std::size_t Store::Impl::append(const Context& context, std::span<const RowKey> keys,
                                 std::span<const ColumnRows> given) {
   const std::scoped_lock writing(writing_);
+  disown_after_fork();
   check_writable();
   check_append(keys, given);
   if (keys.size() > detail::kMaxRows) throw Error(ErrorKind::kInvalid, "too many rows at once");
@@ -166,8 +181,13 @@ void Store::Impl::take(const Context& context, std::span<const RowKey> keys,
                        std::span<const std::uint32_t> picked,
                        std::span<const ColumnRows* const> columns) {
   context.check();
-  Table& table = open_table(columns);
-  table.reserve(picked, columns);
+  const OpenTable open = open_table(columns);
+  {
+    // Room first, then what no longer fails: journal, table and index stay in step.
+    const std::unique_lock lock(mutex_);
+    open.table->reserve(picked, columns);
+    catalogue_.reserve_table(open.source, picked.size());
+  }
   const std::vector<ColumnRows> neighbours = neighbours_of(picked, columns);
   if (neighbours.empty()) {
     Table batch(specs_of(columns));
@@ -178,15 +198,13 @@ void Store::Impl::take(const Context& context, std::span<const RowKey> keys,
   }
   if (generation_.empty()) generation_.since_ns = vfs_.monotonic_ns();
   const std::unique_lock lock(mutex_);
-  const std::size_t first = table.rows();
-  table.append(keys, picked, columns);
-  for (const OpenTable& open : generation_.tables) {
-    if (open.table.get() == &table) catalogue_.index_table(open.source, first);
-  }
+  const std::size_t first = open.table->rows();
+  open.table->append(keys, picked, columns);
+  catalogue_.index_table(open.source, first);
 }
 
 void Store::Impl::commit(std::span<const RowKey> keys, std::span<const ColumnRows> columns) {
-  constexpr int kTries = 16;
+  constexpr int kTries = 4;
   Generation& now = generation_;
   for (int attempt = 0; attempt < kTries; ++attempt) {
     bool ours = true;
@@ -211,13 +229,18 @@ void Store::Impl::commit(std::span<const RowKey> keys, std::span<const ColumnRow
     if (ours) return;
     now.writable = false;
   }
-  throw Error(ErrorKind::kIo, "the journals in " + folder_ + " are taken away again and again");
+  // Others take every journal away before it can be looked at: locks do nothing here. A shard is
+  // nobody's to take, and more than committed.
+  auto shard = std::make_shared<const Shard>(
+      vfs_, folder_, detail::write_shard(Context{}, vfs_, folder_, keys, columns), budget_);
+  const std::unique_lock lock(mutex_);
+  catalogue_.add_shard(std::move(shard));
 }
 
-detail::Table& Store::Impl::open_table(std::span<const ColumnRows* const> columns) {
+Store::Impl::OpenTable Store::Impl::open_table(std::span<const ColumnRows* const> columns) {
   const std::vector<ColumnSpec> specs = specs_of(columns);
   for (const OpenTable& open : generation_.tables) {
-    if (open.table->specs() == specs) return *open.table;
+    if (open.table->specs() == specs) return open;
   }
   const auto spare = std::find_if(spare_.begin(), spare_.end(),
                                   [&](const auto& table) { return table->specs() == specs; });
@@ -230,7 +253,7 @@ detail::Table& Store::Impl::open_table(std::span<const ColumnRows* const> column
   }
   const std::unique_lock lock(mutex_);
   generation_.tables.push_back({catalogue_.add_table(table), table});
-  return *table;
+  return generation_.tables.back();
 }
 
 bool Store::Impl::is_full() const {
@@ -302,10 +325,17 @@ void Store::Impl::seal(const Context& context) {
   finish_seal(context);
   begin_seal(context);
   finish_seal(context);
-  // Rows that append() found in shards were not written again. The writer of a shard may have died
-  // between its rename and the sync that makes its name durable.
+  if (!appended_) return;
+  // append() did not write again what it found: rows of a dead writer that could not be sealed when
+  // they were recovered, and
+  for (Orphan& orphan : orphans_) {
+    seal_rows(orphan);
+    settle(orphan);
+  }
+  orphans_.clear();
+  // rows in shards whose writer may have died between the rename and the sync of the folder.
   const std::uint64_t found = found_shards();
-  if (!appended_ || found == certain_) return;
+  if (found == certain_) return;
   vfs_.sync_folder(folder_);
   certain_ = found;
 }
@@ -325,11 +355,13 @@ void Store::Impl::settle_table(const OpenTable& open, detail::WrittenShard writt
 
 void Store::Impl::flush(const Context& context) {
   const std::scoped_lock writing(writing_);
+  disown_after_fork();
   seal(context);
 }
 
 void Store::Impl::close(const Context& context) {
   const std::scoped_lock writing(writing_);
+  disown_after_fork();
   const bool wrote = appended_;
   seal(context);
   closed_ = true;

@@ -1,0 +1,1 @@
+"""Proofs that the store never loses a row and never lies: small counts in tests, large by hand."""
