@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from zoo.engine import FeatureStore, Ragged, Scaled, export_rows, import_rows, row_keys
-from zoo.engine.columns import Parts
+from zoo.engine.exchange.columns import Parts
 from zoo.errors import DataError, StoreError, UsageError
 
 KEY = {"weights": "ab" * 32, "name": "é"}
@@ -459,7 +459,7 @@ def test_float32_enters_a_narrower_column_only_unchanged(store, tmp_path, dtype)
 
 
 def test_a_file_that_is_unfit_at_its_end_brings_in_no_row(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.engine.import_arrays.BLOCK_BYTES", 64)
+    monkeypatch.setattr("zoo.engine.exchange.import_arrays.BLOCK_BYTES", 64)
     store.append(keys_of([9]), {"x": values_of([9])}, dtype="bfloat16")
     store.flush()
     for last in (1 / 3, np.nan):

@@ -124,7 +124,7 @@ def import_command(
 
 def _stated_key(text: str) -> dict[str, Any]:
     """A key from JSON, a file of it, or a store's key.json."""
-    from zoo.engine.rows_file import strict_object
+    from zoo.engine.exchange.rows_file import strict_object
 
     where = "--key"
     if not text.lstrip().startswith("{"):

@@ -268,8 +268,8 @@ def _decide(
         f"more than {tolerance:.0e}; rows made here go to a key of their own",
     )
     with model.create_store(options.store_root, model.own_key) as own:
-        rows = {model.column: np.concatenate(again)}
-        own.append(seen.keys[numbers], rows, dtype=model.options.compute_dtype)
+        columns = {model.column: np.concatenate(again)}
+        own.append(seen.keys[numbers], columns, dtype=model.options.compute_dtype)
     return model.own_key, len(numbers)
 
 

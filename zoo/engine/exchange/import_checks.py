@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.engine.bfloat16 import from_bfloat16, to_bfloat16
-from zoo.engine.columns import Column, Parts
+from zoo.engine.exchange.columns import Column, Parts
 from zoo.engine.keys import KEY_BYTES
 from zoo.engine.rows import Rows
 from zoo.errors import DataError

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.engine.columns import Block, Content
-from zoo.engine.export_formats import WRITERS, keys_beside
-from zoo.engine.import_checks import Fit, Repeats, check_finite, fitting, same_rows
-from zoo.engine.import_formats import READERS, open_rows
+from zoo.engine.exchange.columns import Block, Content
+from zoo.engine.exchange.export_formats import WRITERS, keys_beside
+from zoo.engine.exchange.import_checks import Fit, Repeats, check_finite, fitting, same_rows
+from zoo.engine.exchange.import_formats import READERS, open_rows
+from zoo.engine.exchange.store_blocks import blocks, columns_of, other_rows
 from zoo.engine.native_errors import DAMAGED_HINT
 from zoo.engine.rows import Ragged, Rows
 from zoo.engine.store import FeatureStore
-from zoo.engine.store_blocks import blocks, columns_of, other_rows
 from zoo.errors import DataError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from zoo.engine.rows_file import RowsFile
+    from zoo.engine.exchange.rows_file import RowsFile
 
 Progress = Callable[[int, int], None]  # rows done, rows to do
 

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.engine.arrow import parquet, to_columns, to_keys, to_rows
-from zoo.engine.import_checks import check_keys
+from zoo.engine.exchange.arrow import parquet, to_columns, to_keys, to_rows
+from zoo.engine.exchange.import_checks import check_keys
+from zoo.engine.exchange.rows_file import BLOCK_BYTES, RowsFile, chosen, json_object
 from zoo.engine.keys import KEY_BYTES
-from zoo.engine.rows_file import BLOCK_BYTES, RowsFile, chosen, json_object
 from zoo.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from zoo.engine.columns import Block
+    from zoo.engine.exchange.columns import Block
 
 
 class _Parquet(RowsFile):
-    """Rows in a .parquet file; see `zoo.engine.arrow` for its columns."""
+    """Rows in a .parquet file; see `zoo.engine.exchange.arrow` for its columns."""
 
     def __init__(self, file: Any, wanted: Sequence[str]) -> None:
         schema = file.schema_arrow

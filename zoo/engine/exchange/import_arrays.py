@@ -11,12 +11,12 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from zoo.engine.columns import Block, Column, Parts
-from zoo.engine.export_formats import keys_beside
-from zoo.engine.import_checks import check_keys
+from zoo.engine.exchange.columns import Block, Column, Parts
+from zoo.engine.exchange.export_formats import keys_beside
+from zoo.engine.exchange.import_checks import check_keys
+from zoo.engine.exchange.rows_file import BLOCK_BYTES, RowsFile, chosen, json_object
+from zoo.engine.exchange.safetensors_header import read_header
 from zoo.engine.rows import NAMES
-from zoo.engine.rows_file import BLOCK_BYTES, RowsFile, chosen, json_object
-from zoo.engine.safetensors_header import read_header
 from zoo.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def open_safetensors(
     file = stack.enter_context(path.open("rb"))
     metadata, tensors = read_header(file)
     if _SHARD in metadata or "seal" in tensors:  # the one may be damaged, and then the other is not
-        from zoo.engine.import_shard import open_shard
+        from zoo.engine.exchange.import_shard import open_shard
 
         return open_shard(stack, path, columns, threads)
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.engine.exchange.rows_file import RowsFile, chosen
+from zoo.engine.exchange.store_blocks import blocks, columns_of
 from zoo.engine.keys import store_folder, write_key
-from zoo.engine.rows_file import RowsFile, chosen
 from zoo.engine.store import FeatureStore
-from zoo.engine.store_blocks import blocks, columns_of
 from zoo.errors import DataError, StoreError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from zoo.engine.columns import Block
+    from zoo.engine.exchange.columns import Block
 
 _KEY = {"import": "a sealed shard"}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.engine.columns import Block, Column
+from zoo.engine.exchange.columns import Block, Column
 from zoo.engine.keys import KEY_BYTES
 from zoo.engine.rows import Ragged
 from zoo.errors import UsageError

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from zoo.engine.import_arrays import open_npy, open_npz, open_safetensors
-from zoo.engine.import_parquet import open_parquet
-from zoo.engine.rows_file import RowsFile
+from zoo.engine.exchange.import_arrays import open_npy, open_npz, open_safetensors
+from zoo.engine.exchange.import_parquet import open_parquet
+from zoo.engine.exchange.rows_file import RowsFile
 from zoo.errors import DataError
 
 Opener = Callable[[ExitStack, Path, Sequence[str], int], RowsFile]

@@ -14,9 +14,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.engine.bfloat16 import from_bfloat16
-from zoo.engine.columns import Block, Column, Content, Parts
+from zoo.engine.exchange.columns import Block, Column, Content, Parts
+from zoo.engine.exchange.safetensors_header import build_header
 from zoo.engine.keys import KEY_BYTES
-from zoo.engine.safetensors_header import build_header
 from zoo.files import replacing
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _floats(rows: Any) -> NDArray[Any]:
 
 
 def _write_parquet(path: Path, content: Content, blocks: Iterator[Block]) -> None:
-    from zoo.engine.arrow import parquet, to_batch, to_schema
+    from zoo.engine.exchange.arrow import parquet, to_batch, to_schema
 
     writer_of = parquet().ParquetWriter
     schema = to_schema(content, metadata(content))

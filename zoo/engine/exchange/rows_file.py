@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zoo.engine.columns import Block, Column
+    from zoo.engine.exchange.columns import Block, Column
 
 BLOCK_BYTES = 32 << 20  # of rows that are in memory at a time
 

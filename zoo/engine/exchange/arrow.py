@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.engine.bfloat16 import from_bfloat16, to_bfloat16
-from zoo.engine.columns import Column, Content, Parts
+from zoo.engine.exchange.columns import Column, Content, Parts
 from zoo.engine.keys import KEY_BYTES
 from zoo.errors import DataError, MissingExtraError
 
