@@ -31,7 +31,10 @@ void limit_allocations(std::size_t bytes) noexcept { most = bytes; }
 
 #ifdef ZOO_ASAN  // has its own operators, and finds more with them than without
 
-#include <sanitizer/allocator_interface.h>
+// Of sanitizer/allocator_interface.h, which not every GCC comes with.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*,
+                                                                           std::size_t),
+                                                         void (*on_free)(const volatile void*));
 
 namespace {
 
