@@ -285,6 +285,20 @@ def test_an_import_that_finds_no_room_is_a_store_error_and_goes_on_later(zoo, tm
     assert zoo("cache", "verify").code == 0
 
 
+def test_an_export_has_what_a_dead_writer_committed_and_leaves_the_store_as_it_was(zoo):
+    code = (
+        "import os, sys, numpy as np\nfrom zoo.engine import FeatureStore\n"
+        "store = FeatureStore.create(sys.argv[1], {'a': 1})\n"
+        "store.append(np.zeros((1, 16), np.uint8), {'x': np.ones((1, 2), np.float32)})\n"
+        "os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(root())], check=True)
+    (folder,) = root().iterdir()
+    before = files(folder)
+    assert zoo("cache", "export", folder.name, "f.safetensors", "--json").json["rows"] == 1
+    assert files(folder) == before
+
+
 @pytest.mark.parametrize(
     "verb", [["export", "@", "f.npy"], ["import", "r.npz", *NEW], ["prune", "--max-size", "1TB"]]
 )

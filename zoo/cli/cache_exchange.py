@@ -39,7 +39,10 @@ def export_command(
 
     folder = cache_keys.find(key)
     try:
-        with common.progress_bar(quiet=quiet) as progress, FeatureStore.at(folder) as store:
+        with (
+            common.progress_bar(quiet=quiet) as progress,
+            FeatureStore(folder, read_only=True) as store,
+        ):
             done = export_rows(store, file, columns, threads=settings.threads(), progress=progress)
     except KeyboardInterrupt as error:
         raise InterruptedByUser(

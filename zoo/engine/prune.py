@@ -252,8 +252,8 @@ def _is_shard(path: Path) -> bool:
 def _lock(path: os.PathLike[str], when_done: Callable[..., object] | None = None) -> bool:
     """Whether a journal's writer is dead: its lock can be had. Kept until `when_done` is called.
 
-    Where there are no locks nobody knows, and the answer is no: opening the store makes a shard of
-    a dead writer's journal, which can then be removed.
+    Where there are no locks nobody knows, and the answer is no: a run that opens the store makes a
+    shard of a dead writer's journal, which can then be removed.
     """
     try:
         import fcntl

@@ -30,7 +30,7 @@ def open_shard(stack: ExitStack, path: Path, columns: Sequence[str], threads: in
     folder = store_folder(root, _KEY)
     write_key(folder, _KEY, {})
     (folder / "shard.safetensors").symlink_to(path.absolute())
-    store = stack.enter_context(FeatureStore.at(folder))
+    store = stack.enter_context(FeatureStore(folder, read_only=True))
     damaged = store.verify(threads=threads).damaged
     if damaged:
         raise DataError(
