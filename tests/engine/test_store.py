@@ -509,8 +509,10 @@ def test_a_forks_child_leaves_its_parents_journal_alone(tmp_path, store, act):
     def work():
         assert np.array_equal(store.rows(keys_of(range(4)), "x"), values_of(range(4)))
         if act == "append":
-            store.append(keys_of([9]), {"x": values_of([9])})
+            assert store.append(keys_of([3, 9]), {"x": values_of([3, 9])}) == 1
             store.flush()
+            sealed = {key.tobytes() for view in store.views("x") for key in view.keys}
+            assert {bytes(key) for key in keys_of([0, 1, 2, 3, 9])} <= sealed
         else:
             getattr(store, act)()
 

@@ -71,16 +71,25 @@ void Store::Impl::check_writable() const {
 }
 
 // What a fork's child inherits is its parent's to seal, and the journals are its parent's to write
-// and to remove. The rows stay readable.
+// and to remove. The rows stay readable here; where this process appends rows too, its flush seals
+// the inherited as well, for it skipped them.
 void Store::Impl::disown_after_fork() {
   if (vfs_.process_id() == process_) return;
+  for (Orphan& orphan : orphans_) {
+    orphan.file.reset();
+    orphan.removable = false;
+  }
+  Orphan inherited;
+  inherited.removable = false;
   for (Sealing& each : sealing_) {
     if (each.write) each.write->abandon();
+    inherited.tables.push_back(std::move(each.open));
   }
+  for (OpenTable& open : generation_.tables) inherited.tables.push_back(std::move(open));
+  orphans_.push_back(std::move(inherited));
   sealing_.clear();
   sealing_journals_.clear();
   generation_ = {};
-  orphans_.clear();
   appended_ = false;
   process_ = vfs_.process_id();
 }
