@@ -18,6 +18,5 @@ def test_an_odd_place_costs_no_row_and_no_clean_error(tmp_path, proof):
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take UTF-8 alone")
-@pytest.mark.xfail(strict=True, reason="the core is given the folder as a string")
 def test_a_folder_whose_name_is_not_utf_8_is_as_good_as_another(tmp_path):
     assert latin(tmp_path).faults == []

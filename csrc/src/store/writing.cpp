@@ -154,7 +154,6 @@ std::size_t Store::Impl::append(const Context& context, std::span<const RowKey> 
   check_writable();
   check_append(keys, given);
   if (keys.size() > detail::kMaxRows) throw Error(ErrorKind::kInvalid, "too many rows at once");
-  appended_ = true;
   if (keys.empty()) return 0;  // makes no column, so fixes no dtype
   if (is_due()) finish_seal(context);
   if (is_full()) begin_seal(context);  // what an earlier append could not seal
@@ -182,6 +181,7 @@ std::size_t Store::Impl::append(const Context& context, std::span<const RowKey> 
       if (rest.empty() && is_old()) seal(context);
     }
   }
+  appended_ = true;  // and what it found there already, a flush answers for, too
   return taken;
 }
 
