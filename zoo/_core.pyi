@@ -95,20 +95,38 @@ def logistic_fit(
     strength: float,
     weights: np.ndarray | None,
     start: tuple[np.ndarray, np.ndarray] | None,
+    intercept: bool,
+    standardize: bool,
     tolerance: float,
     max_iterations: int,
     threads: int,
-) -> tuple[np.ndarray, np.ndarray, float, float, bool, int, int]: ...
+) -> tuple[np.ndarray, np.ndarray, float, float, float, bool, int, int]: ...
+def multilabel_fit(
+    x: np.ndarray,
+    marks: np.ndarray,
+    *,
+    strength: float,
+    weights: np.ndarray | None,
+    intercept: bool,
+    standardize: bool,
+    tolerance: float,
+    max_iterations: int,
+    threads: int,
+) -> list[tuple[np.ndarray, np.ndarray, float, float, float, bool, int, int]]: ...
 def logistic_search(
     x: np.ndarray,
     codes: np.ndarray,
     classes: int,
     *,
-    folds: Sequence[tuple[np.ndarray, np.ndarray]],
-    strengths: Sequence[float],
+    folds: list[tuple[np.ndarray, np.ndarray]],
+    strengths: list[float],
+    weights: np.ndarray | None,
+    one_standard: bool,
+    intercept: bool,
+    standardize: bool,
     tolerance: float,
     threads: int,
-) -> tuple[np.ndarray, int]: ...
+) -> tuple[np.ndarray, np.ndarray, int, np.ndarray, int]: ...
 def ridge_path(
     z: np.ndarray,
     codes: np.ndarray,

@@ -3,11 +3,9 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <optional>
-
+#include "arrays.hpp"
 #include "bindings.hpp"
 #include "zoo/error.hpp"
-#include "zoo/logistic.hpp"
 #include "zoo/neighbours.hpp"
 #include "zoo/products.hpp"
 #include "zoo/prototype.hpp"
@@ -18,89 +16,6 @@ namespace py = pybind11;
 
 namespace zoo::bindings {
 namespace {
-
-template <typename T>
-using Array = py::array_t<T, py::array::c_style>;
-using Codes = Array<std::int64_t>;
-using Weights = std::optional<Array<double>>;
-
-template <typename T>
-MatrixView<T> matrix(const Array<T>& x, const char* name) {
-  if (x.ndim() != 2) {
-    throw Error(ErrorKind::kInvalid, std::string(name) + " must have 2 dimensions");
-  }
-  const auto cols = static_cast<std::size_t>(x.shape(1));
-  return {x.data(), static_cast<std::size_t>(x.shape(0)), cols, cols};
-}
-
-Labels labels_of(const Codes& codes, const Weights& weights, std::size_t classes,
-                 std::size_t rows) {
-  if (codes.ndim() != 1 || static_cast<std::size_t>(codes.shape(0)) != rows) {
-    throw Error(ErrorKind::kInvalid, "codes must have one entry a row");
-  }
-  if (weights && (weights->ndim() != 1 || static_cast<std::size_t>(weights->shape(0)) != rows)) {
-    throw Error(ErrorKind::kInvalid, "sample weights must have one entry a row");
-  }
-  return {codes.data(), classes, weights ? weights->data() : nullptr};
-}
-
-template <typename T>
-py::array_t<T> array_of(const std::vector<T>& values, std::size_t rows, std::size_t cols) {
-  return py::array_t<T>({static_cast<py::ssize_t>(rows), static_cast<py::ssize_t>(cols)},
-                        values.data());
-}
-
-template <typename T>
-py::array_t<T> array_of(const std::vector<T>& values) {
-  return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
-}
-
-template <typename T>
-py::tuple fit_logistic(const Array<T>& x, const Codes& codes, std::size_t classes, double strength,
-                       const Weights& weights,
-                       const std::optional<std::pair<Array<double>, Array<double>>>& start,
-                       double tolerance, int max_iterations, int threads) {
-  const MatrixView<T> view = matrix(x, "x");
-  const Labels labels = labels_of(codes, weights, classes, view.rows);
-  std::optional<LogisticCoefficients> from;
-  if (start) {
-    const auto& [w, b] = *start;
-    from.emplace();
-    from->vectors = static_cast<std::size_t>(b.size());
-    from->weights.assign(w.data(), w.data() + w.size());
-    from->intercepts.assign(b.data(), b.data() + b.size());
-  }
-  const Context context = python_context(threads);
-  LogisticFit fit;
-  {
-    const py::gil_scoped_release release;
-    fit = logistic_fit<T>(context, view, labels, {strength, tolerance, max_iterations},
-                          from ? &*from : nullptr);
-  }
-  return py::make_tuple(array_of(fit.weights, fit.vectors, view.cols), array_of(fit.intercepts),
-                        fit.objective, fit.suboptimality, fit.converged, fit.iterations,
-                        fit.products);
-}
-
-template <typename T>
-py::tuple search_logistic(const Array<T>& x, const Codes& codes, std::size_t classes,
-                          const std::vector<std::pair<Codes, Codes>>& folds,
-                          const std::vector<double>& strengths, double tolerance, int threads) {
-  const MatrixView<T> view = matrix(x, "x");
-  const Labels labels = labels_of(codes, std::nullopt, classes, view.rows);
-  std::vector<FoldView> lists;
-  for (const auto& [fit, held] : folds) {
-    lists.push_back({fit.data(), static_cast<std::size_t>(fit.size()), held.data(),
-                     static_cast<std::size_t>(held.size())});
-  }
-  const Context context = python_context(threads);
-  LogisticSearch found;
-  {
-    const py::gil_scoped_release release;
-    found = logistic_search<T>(context, view, labels, lists, strengths, tolerance);
-  }
-  return py::make_tuple(array_of(found.losses, lists.size(), strengths.size()), found.products);
-}
 
 py::list path_of_ridge(const Array<double>& z, const Codes& codes, std::size_t classes,
                        const std::vector<double>& strengths, const Weights& weights, bool keep_all,
@@ -193,19 +108,13 @@ py::array_t<double> gram_of(const Array<double>& x, int threads) {
   std::vector<double> found;
   {
     const py::gil_scoped_release release;
-    found = gram(context, view);
+    found = gram<double>(context, view);
   }
   return array_of(found, view.cols, view.cols);
 }
 
 template <typename T>
 void register_typed(py::module_& module) {
-  module.def("logistic_fit", &fit_logistic<T>, py::arg("x").noconvert(), py::arg("codes"),
-             py::arg("classes"), py::kw_only(), py::arg("strength"), py::arg("weights"),
-             py::arg("start"), py::arg("tolerance"), py::arg("max_iterations"), py::arg("threads"));
-  module.def("logistic_search", &search_logistic<T>, py::arg("x").noconvert(), py::arg("codes"),
-             py::arg("classes"), py::kw_only(), py::arg("folds"), py::arg("strengths"),
-             py::arg("tolerance"), py::arg("threads"));
   module.def("nearest_neighbours", &neighbours_of<T>, py::arg("train").noconvert(),
              py::arg("queries").noconvert(), py::kw_only(), py::arg("wanted"), py::arg("threads"));
   module.def("class_means", &means_of<T>, py::arg("x").noconvert(), py::arg("codes"),

@@ -1,4 +1,5 @@
 // The logistic solver: stationary where it says so, and stopped when asked.
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -72,7 +73,7 @@ void bad_arguments_are_refused() {
                zoo::ErrorKind::kInvalid);
   const std::int64_t outside = 20;
   CHECK_THROWS(zoo::logistic_search<double>(context, p.view(), p.labels(),
-                                            {{&outside, 1, &outside, 1}}, {1.0}),
+                                            {{&outside, 1, &outside, 1}}, {{1.0}}),
                zoo::ErrorKind::kInvalid);
 }
 
@@ -85,11 +86,78 @@ void searches_share_nothing_between_threads() {
   const auto run = [&](int threads) {
     zoo::Context context;
     context.threads = threads;
-    return zoo::logistic_search<double>(context, p.view(), p.labels(), folds, {1.0, 0.1, 0.01});
+    return zoo::logistic_search<double>(context, p.view(), p.labels(), folds, {{1.0, 0.1, 0.01}});
   };
   const auto one = run(1);
   CHECK(run(3).losses == one.losses);
   CHECK(run(16).losses == one.losses);
+}
+
+// Enough rows, columns and classes for every preconditioner and for passes on several threads.
+void fits_are_the_same_bits_on_any_number_of_threads() {
+  for (const std::size_t k : {2, 40}) {
+    const Problem p{3000, 65, k};
+    std::vector<float> x(p.x.begin(), p.x.end());
+    const auto run = [&](int threads) {
+      zoo::Context context;
+      context.threads = threads;
+      return zoo::logistic_fit<float>(context, {x.data(), p.n, p.d, p.d}, p.labels(), {1e-6});
+    };
+    const auto one = run(1);
+    CHECK(one.converged);
+    for (const int threads : {2, 5}) {
+      const auto more = run(threads);
+      CHECK(more.weights == one.weights);
+      CHECK(more.suboptimality == one.suboptimality);
+    }
+  }
+}
+
+// The bound is above the true distance, at any point: here where a fit was stopped early.
+void the_bound_holds_where_a_fit_is_stopped() {
+  for (const std::size_t k : {2, 5}) {
+    const Problem p{400, 12, k};
+    const zoo::Context context;
+    const double best =
+        zoo::logistic_fit<double>(context, p.view(), p.labels(), {1e-2, 1e-13}).objective;
+    for (int steps = 1; steps < 4; ++steps) {
+      const auto fit =
+          zoo::logistic_fit<double>(context, p.view(), p.labels(), {1e-2, 1e-15, steps});
+      CHECK(!fit.converged);
+      const double gap = (fit.objective - best) / fit.objective;
+      CHECK(gap >= -1e-13);
+      CHECK(gap <= fit.suboptimality_bound + 1e-13);
+    }
+  }
+}
+
+void labels_share_passes_and_nothing_else() {
+  const Problem p{200, 9, 2};
+  std::vector<std::int8_t> marks(p.n * 3);
+  for (std::size_t i = 0; i < p.n; ++i) {
+    for (std::size_t label = 0; label < 3; ++label) {
+      marks[i * 3 + label] = static_cast<std::int8_t>((i / (label + 1)) % 2);
+    }
+  }
+  marks[5] = -1;  // row 1 says nothing of label 2
+  const zoo::Context context;
+  const zoo::LogisticOptions options{1e-3, 1e-12};
+  const auto fits =
+      zoo::multilabel_fit<double>(context, p.view(), {marks.data(), p.n, 3, 3}, nullptr, options);
+  for (std::size_t label = 0; label < 3; ++label) {
+    std::vector<std::int64_t> codes(p.n);
+    std::vector<double> weights(p.n, 1.0);
+    for (std::size_t i = 0; i < p.n; ++i) codes[i] = marks[i * 3 + label] == 1 ? 1 : 0;
+    if (label == 2) weights[1] = 0.0;
+    const auto alone =
+        zoo::logistic_fit<double>(context, p.view(), {codes.data(), 2, weights.data()}, options);
+    CHECK(std::abs(alone.objective - fits[label].objective) < 1e-11);
+    CHECK(fits[label].converged);
+  }
+  std::fill(marks.begin(), marks.end(), std::int8_t{1});
+  CHECK_THROWS(
+      zoo::multilabel_fit<double>(context, p.view(), {marks.data(), p.n, 3, 3}, nullptr, options),
+      zoo::ErrorKind::kInvalid);
 }
 
 void a_poll_that_throws_ends_a_search() {
@@ -105,8 +173,9 @@ void a_poll_that_throws_ends_a_search() {
   };
   bool stopped = false;
   try {
-    (void)zoo::logistic_search<double>(context, p.view(), p.labels(), {fold, fold, fold},
-                                       std::vector<double>(1000, 1e-6), 1e-300);
+    (void)zoo::logistic_search<double>(
+        context, p.view(), p.labels(), {fold, fold, fold},
+        {std::vector<double>(1000, 1e-6), zoo::StrengthRule::kBest, 1e-300});
   } catch (const std::runtime_error& error) {
     stopped = std::string(error.what()) == "stop";
   }
@@ -119,6 +188,9 @@ int main() {
   converged_fits_are_stationary();
   bad_arguments_are_refused();
   searches_share_nothing_between_threads();
+  fits_are_the_same_bits_on_any_number_of_threads();
+  the_bound_holds_where_a_fit_is_stopped();
+  labels_share_passes_and_nothing_else();
   a_poll_that_throws_ends_a_search();
   return 0;
 }

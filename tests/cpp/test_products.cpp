@@ -63,7 +63,7 @@ void gram_and_kernel_are_products() {
   const auto x = random_rows<double>(n * d);
   zoo::Context context;
   context.threads = 2;
-  const auto g = zoo::gram(context, {x.data(), n, d, d});
+  const auto g = zoo::gram<double>(context, {x.data(), n, d, d});
   const auto k = zoo::kernel(context, {x.data(), n, d, d});
   for (std::size_t a = 0; a < d; ++a) {
     for (std::size_t b = 0; b < d; ++b) {

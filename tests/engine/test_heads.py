@@ -126,7 +126,7 @@ def test_constant_duplicated_and_badly_scaled_columns_converge():
 
 def test_equal_rows_give_the_classes_shares():
     codes = np.array([0, 0, 1, 2])
-    fit = engine.fit_logistic(np.full((4, 3), 5.0), codes, 3, strength=1e-3)
+    fit = engine.fit_logistic(np.full((4, 3), 5.0), codes, 3, strength=1e-3, tolerance=1e-13)
     assert np.allclose(np.exp(fit.intercepts) / np.exp(fit.intercepts).sum(), [0.5, 0.25, 0.25])
     assert not fit.weights.any()
 
@@ -295,8 +295,8 @@ def test_a_value_that_is_not_finite_is_refused_by_row(bad):
         lambda: engine.knn_search(x, x, 1),
         lambda: engine.class_means(x, codes, 3),
         lambda: _core.logistic_fit(
-            x, codes, 3, strength=1.0, weights=None, start=None, tolerance=1e-6,
-            max_iterations=10, threads=2,
+            x, codes, 3, strength=1.0, weights=None, start=None, intercept=True,
+            standardize=False, tolerance=1e-6, max_iterations=10, threads=2,
         ),
     ):  # fmt: skip
         with pytest.raises(ValueError, match="row 17 "):
@@ -354,11 +354,12 @@ def test_an_interrupt_ends_a_long_computation(what):
         if what == "fit":
             _core.logistic_fit(
                 x, codes, 20, strength=1e-12, weights=None, start=None, tolerance=1e-300,
-                max_iterations=100_000, threads=2,
+                intercept=True, standardize=False, max_iterations=100_000, threads=2,
             )  # fmt: skip
         else:
             _core.logistic_search(
                 x, codes, 20, folds=[(every, every)] * 2, strengths=[1e-12] * 500,
+                weights=None, one_standard=False, intercept=True, standardize=False,
                 tolerance=1e-300, threads=2,
             )  # fmt: skip
 

@@ -4,18 +4,21 @@ from zoo._core import build_info
 from zoo.engine.digests import FileDigests, sample_digest
 from zoo.engine.exchange import Exported, Imported, export_rows, import_rows
 from zoo.engine.heads import (
-    LogisticFit,
-    LogisticPath,
     RidgeFit,
     class_means,
-    fit_logistic,
     fit_temperature,
     knn_search,
     ridge_path,
-    search_logistic,
     squared_distances,
 )
 from zoo.engine.keys import row_keys
+from zoo.engine.logistic import (
+    LogisticFit,
+    LogisticPath,
+    fit_logistic,
+    fit_multilabel,
+    search_logistic,
+)
 from zoo.engine.prune import Pruned, mark_used, prune_stores
 from zoo.engine.rotation import (
     Rotation,
@@ -48,6 +51,7 @@ __all__ = [
     "class_means",
     "export_rows",
     "fit_logistic",
+    "fit_multilabel",
     "fit_temperature",
     "import_rows",
     "knn_search",

@@ -82,12 +82,20 @@ def principal_axes(
 
 
 def total_variance(x: np.ndarray) -> float:
-    """Mean squared distance of (n, d) rows from their mean, in float64."""
+    """Mean squared distance of (n, d) rows from their mean, in float64.
+
+    Raises:
+        ValueError: a value is not finite (the message names the row).
+    """
     if len(x) == 0:
         return 0.0
-    mean = x.mean(axis=0, dtype=np.float64)
-    blocks = range(0, len(x), 1024)
-    return sum(float(np.square(x[i : i + 1024] - mean).sum()) for i in blocks) / len(x)
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = x.mean(axis=0, dtype=np.float64)
+        blocks = range(0, len(x), 1024)
+        total = sum(float(np.square(x[i : i + 1024] - mean).sum()) for i in blocks) / len(x)
+    if not np.isfinite(total):
+        require_rows(x)
+    return total
 
 
 def strength_grid(variance: float) -> tuple[float, ...]:

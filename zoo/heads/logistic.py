@@ -27,8 +27,6 @@ class LogisticHead(Head):
         self._fit: engine.LogisticFit | None = None
         self._weights = np.empty((0, 0))
         self._intercepts = np.empty(0)
-        # A search rotates the rows; a fit on the very same array need not do so again.
-        self._rotated: tuple[np.ndarray, engine.Rotation] | None = None
 
     def fit(
         self,
@@ -42,9 +40,6 @@ class LogisticHead(Head):
         del seed  # nothing here is random
         codes, k = arrays.class_codes(target, rows, self.name)
         x = rows.array()
-        rotation = None
-        if self._rotated is not None and self._rotated[0] is x and sample_weight is None:
-            rotation = self._rotated[1]
         with arrays.data_errors(self.name):
             if self.strength is None:
                 self.strength = 1e-3 * (engine.total_variance(x) or 1.0)
@@ -56,10 +51,8 @@ class LogisticHead(Head):
                 sample_weight=sample_weight,
                 tolerance=self.tolerance,
                 threads=self.threads,
-                rotation=rotation,
             )
         self._weights, self._intercepts = self._fit.weights, self._fit.intercepts
-        self._rotated = None
 
     def strengths(self, rows: Rows, target: Target) -> tuple[float, ...]:
         """Twenty, relative to the rows' total variance."""
@@ -78,13 +71,11 @@ class LogisticHead(Head):
         arrays.require_folds(folds, self.name)
         x = rows.array()
         with arrays.data_errors(self.name):
-            rotation = engine.principal_axes(x, threads=self.threads)
             grid = tuple(sorted(strengths, reverse=True)) or self.strengths(rows, target)
             path = engine.search_logistic(
-                x, codes, k, folds=folds, strengths=grid, threads=self.threads, rotation=rotation
+                x, codes, k, folds=folds, strengths=grid, threads=self.threads
             )
-        self._rotated = (x, rotation)
-        self.strength = grid[int(np.argmin(path.mean))]
+        self.strength = grid[path.chosen]
         return SearchResult(grid, path.mean, self.strength)
 
     def scores(self, rows: Rows) -> np.ndarray:

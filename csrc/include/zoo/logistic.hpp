@@ -1,4 +1,5 @@
-// Logistic regression with an L2 penalty: binary and multinomial, to a measured optimum.
+// Logistic regression with an L2 penalty: binary, multinomial and multi-label, to a certified
+// optimum.
 //
 //   f(W, b) = sum_i w_i loss_i(W x_i + b) / sum_i w_i  +  strength / 2 * |W|^2,  b unpenalised.
 //
@@ -6,14 +7,12 @@
 // Three and more: one vector a class, loss = -log softmax. Both are scikit-learn's
 // LogisticRegression with C = 1 / (strength * sum_i w_i).
 //
-// Method: truncated Newton with conjugate gradients (Lin, Weng, Keerthi 2008) preconditioned by
-// the Kronecker product of the classes' mean covariance and the columns' second moments, which is
-// exact where the probabilities don't depend on the row. It is right on any rows and fast where
-// the columns are centred and uncorrelated: rotate to the principal axes first; the penalty and
-// hence the optimum are the same.
+// Method: truncated Newton with conjugate gradients (Lin, Weng, Keerthi 2008). What preconditions
+// them is chosen by the data and by what it costs (csrc/README.md has the rule and measurements).
+// Rows are centred and scaled by folding both into the weights. Many fits share a pass.
 //
-// Products run in T (float or double), losses, sums over blocks, directions and step lengths in
-// f64. Results are the same bits for any number of threads.
+// Products run in T (float or double), sums over blocks, directions and the certificate in f64.
+// Results are the same bits for any number of threads.
 #pragma once
 
 #include <cstddef>
@@ -25,10 +24,18 @@
 
 namespace zoo {
 
+struct LogisticForm {
+  bool intercept = true;
+  // Penalise in units of each column's standard deviation: the fit of standardised columns, its
+  // weights for the columns as they are. Constant columns get weight 0.
+  bool standardize = false;
+};
+
 struct LogisticOptions {
   double strength = 1e-3;
-  double tolerance = 1e-6;   // of suboptimality; float rows can't be certified much below 1e-6
+  double tolerance = 1e-6;   // of suboptimality
   int max_iterations = 300;  // Newton steps
+  LogisticForm form = {};
 };
 
 struct LogisticCoefficients {
@@ -39,9 +46,11 @@ struct LogisticCoefficients {
 
 struct LogisticFit : LogisticCoefficients {
   double objective = 0.0;
-  // Half the squared Newton decrement over the objective, before the last step was taken: to
-  // second order the relative distance of f from its minimum (Boyd, Vandenberghe 9.5).
+  // Half the squared Newton decrement over the objective, measured in f64 at the point returned:
+  // to second order the relative distance of f from its minimum (Boyd, Vandenberghe 9.5).
   double suboptimality = 0.0;
+  // A rigorous upper bound of the same distance, from the dual; huge where strength is tiny.
+  double suboptimality_bound = 0.0;
   bool converged = false;
   int iterations = 0;  // Newton steps
   int products = 0;    // Hessian products, the unit of work
@@ -62,6 +71,13 @@ LogisticFit logistic_fit(const Context& context, MatrixView<T> x, const Labels& 
                          const LogisticOptions& options,
                          const LogisticCoefficients* start = nullptr);
 
+// One binary fit a label, all in shared passes. `marks`: (n, labels) of 0 and 1, or -1 where a row
+// says nothing about a label. The fit of a label whose known marks are all alike throws.
+template <typename T>
+std::vector<LogisticFit> multilabel_fit(const Context& context, MatrixView<T> x,
+                                        MatrixView<std::int8_t> marks, const double* weights,
+                                        const LogisticOptions& options);
+
 struct FoldView {
   const std::int64_t* fit = nullptr;  // row numbers to fit on
   std::size_t fit_count = 0;
@@ -69,17 +85,32 @@ struct FoldView {
   std::size_t held_count = 0;
 };
 
-struct LogisticSearch {
-  std::vector<double> losses;  // (folds, strengths): sum of the held rows' log losses
-  int products = 0;            // Hessian products over all fits
+enum class StrengthRule {
+  kBest,         // the least mean held-out loss; of equals the strongest
+  kOneStandard,  // the strongest within one standard error, over the folds, of the least
 };
 
-// Fits every fold at every strength, each from the one before, and sums -log p of the held rows.
-// Strengths run from strong to weak. Folds run in parallel and share the rows; tolerance is that
-// of the inner fits: 1e-5 leaves held-out losses right to about 1e-4.
+struct LogisticSearch {
+  std::vector<double> losses;  // (folds, strengths): sum of the held rows' weighted log losses
+  std::vector<double> held;    // (folds): sum of the held rows' weights
+  std::size_t chosen = 0;      // index of a strength
+  std::vector<double>
+      scores;        // (n, vectors): of the chosen, by the fold that held the row; else NaN
+  int products = 0;  // Hessian products over all fits
+};
+
+struct SearchOptions {
+  std::vector<double> strengths;  // strong to weak, at least one
+  StrengthRule rule = StrengthRule::kBest;
+  // Of the inner fits: 1e-5 leaves held-out losses right to a few 1e-4.
+  double tolerance = 1e-5;
+  LogisticForm form = {};
+};
+
+// Fits every fold at every strength, each from those before, all folds in shared passes, and sums
+// -log p of the held rows.
 template <typename T>
 LogisticSearch logistic_search(const Context& context, MatrixView<T> x, const Labels& labels,
-                               const std::vector<FoldView>& folds,
-                               const std::vector<double>& strengths, double tolerance = 1e-5);
+                               const std::vector<FoldView>& folds, const SearchOptions& options);
 
 }  // namespace zoo

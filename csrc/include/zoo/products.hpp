@@ -22,8 +22,9 @@ template <typename T>
 std::vector<double> rows_combined(const Context& context, MatrixView<T> r, MatrixView<T> x);
 inline constexpr std::size_t kReductionBlocks = 16;
 
-// X^T * X: (n, d) gives (d, d), symmetric to the bit. Sums run over the rows in order.
-std::vector<double> gram(const Context& context, MatrixView<double> x);
+// X^T * X: (n, d) gives (d, d), symmetric to the bit. Sums run in T over the rows in order.
+template <typename T>
+std::vector<double> gram(const Context& context, MatrixView<T> x);
 
 // X * X^T: (n, d) gives (n, n), symmetric to the bit.
 std::vector<double> kernel(const Context& context, MatrixView<double> x);

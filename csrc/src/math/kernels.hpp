@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace zoo::detail {
 
@@ -17,10 +18,51 @@ struct TileKernels {
                 std::size_t k, T* g, std::size_t ldg);
 };
 
+// Logits of some rows in a few columns of a wider tile, to be replaced by what they give.
+template <typename T>
+struct LogitTile {
+  T* values = nullptr;  // rows x columns, `stride` apart
+  std::size_t rows = 0;
+  std::size_t columns = 0;  // 1: two classes, the score of class 1 over class 0
+  std::size_t stride = 0;
+  const T* offsets = nullptr;       // (columns), added to the logits first
+  const double* weights = nullptr;  // (rows)
+  double* sums = nullptr;           // (columns): the results' sums over the rows are added here
+};
+
+// The row-wise half of logistic regression. P is the type that probabilities are kept in.
+template <typename T, typename P>
+struct LossKernel {
+  // Logits become weight * (p - onehot(code)); p receives the probabilities, rows x columns, or
+  // p (1 - p) where columns is 1. Returns the weighted sum of losses. The exponentials are right to
+  // about 2 eps(T); the residual of a row's own class has no cancellation.
+  double (*losses)(const LogitTile<T>& tile, const std::uint32_t* codes, P* p);
+};
+
+template <typename T>
+struct CurveKernel {
+  // Values v become weight * (diag(p) - p p^T) v; weight * p * v where columns is 1.
+  void (*curve)(const LogitTile<T>& tile, const T* p);
+};
+
+template <typename T>
+struct MomentKernel {
+  // sum[j] += sum_i weight_i (x[i][j] - shift[j]) and square[j] += the same of its square.
+  void (*moments)(const T* const* x, std::size_t m, std::size_t d, const double* weights,
+                  const double* shift, double* sum, double* square);
+};
+
 struct Kernels {
   const char* name;
   TileKernels<float> f32;
   TileKernels<double> f64;
+  LossKernel<float, float> loss_f32;
+  LossKernel<double, float> loss_mixed;  // f64 arithmetic, probabilities kept in f32
+  LossKernel<double, double> loss_f64;
+  CurveKernel<float> curve_f32;
+  CurveKernel<double> curve_f64;
+  MomentKernel<float> moments_f32;
+  MomentKernel<double> moments_f64;
 
   template <typename T>
   [[nodiscard]] const TileKernels<T>& of() const noexcept {

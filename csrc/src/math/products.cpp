@@ -59,16 +59,17 @@ std::vector<double> rows_combined(const Context& context, MatrixView<T> r, Matri
   return out;
 }
 
-std::vector<double> gram(const Context& context, MatrixView<double> x) {
+template <typename T>
+std::vector<double> gram(const Context& context, MatrixView<T> x) {
   const std::size_t d = x.cols;
-  std::vector<double> out(checked_product(d, d));
+  std::vector<T> out(checked_product(d, d));
   const auto rows = row_pointers(x);
-  const auto& tile = detail::kernels().f64;
+  const auto& tile = detail::kernels().of<T>();
   // A task owns a band of the result from the diagonal on, so there is nothing to reduce.
   parallel_for(context, (d + kColumnTile - 1) / kColumnTile, [&](std::size_t band) {
     const std::size_t c = band * kColumnTile;
     const std::size_t width = std::min(kColumnTile, d - c);
-    std::vector<const double*> shifted(kRowTile);
+    std::vector<const T*> shifted(kRowTile);
     for (std::size_t i = 0; i < x.rows; i += kRowTile) {
       const std::size_t count = std::min(kRowTile, x.rows - i);
       for (std::size_t t = 0; t < count; ++t) shifted[t] = rows[i + t] + c;
@@ -79,7 +80,7 @@ std::vector<double> gram(const Context& context, MatrixView<double> x) {
   for (std::size_t i = 0; i < d; ++i) {
     for (std::size_t j = 0; j < i; ++j) out[i * d + j] = out[j * d + i];
   }
-  return out;
+  return {out.begin(), out.end()};
 }
 
 std::vector<double> kernel(const Context& context, MatrixView<double> x) {
@@ -105,5 +106,7 @@ template std::vector<float> rows_times(const Context&, MatrixView<float>, Matrix
 template std::vector<double> rows_times(const Context&, MatrixView<double>, MatrixView<double>);
 template std::vector<double> rows_combined(const Context&, MatrixView<float>, MatrixView<float>);
 template std::vector<double> rows_combined(const Context&, MatrixView<double>, MatrixView<double>);
+template std::vector<double> gram(const Context&, MatrixView<float>);
+template std::vector<double> gram(const Context&, MatrixView<double>);
 
 }  // namespace zoo

@@ -1,13 +1,22 @@
-// The products with AVX-512F; 20 of 32 registers are sums.
+// The products with AVX-512F; 24 of 32 registers are sums.
 #define ZOO_VECTOR_BYTES 64
 #define ZOO_TILE_ROWS 4
-#define ZOO_TILE_COLS 5
+#define ZOO_TILE_COLS 6
 #define ZOO_TILE_VECTORS 4
+#include "math/isa/rowwise.hpp"
 #include "math/isa/tile.hpp"
 
 namespace zoo::detail {
 
-const Kernels kAvx512Kernels = {
-    "avx512", {&dots<float>, &outer<float>}, {&dots<double>, &outer<double>}};
+const Kernels kAvx512Kernels = {"avx512",
+                                {&dots<float>, &outer<float>},
+                                {&dots<double>, &outer<double>},
+                                {&losses<float, float>},
+                                {&losses<double, float>},
+                                {&losses<double, double>},
+                                {&curve<float>},
+                                {&curve<double>},
+                                {&moments<float>},
+                                {&moments<double>}};
 
 }  // namespace zoo::detail

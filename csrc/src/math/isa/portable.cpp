@@ -3,11 +3,20 @@
 #define ZOO_TILE_ROWS 3
 #define ZOO_TILE_COLS 4
 #define ZOO_TILE_VECTORS 3
+#include "math/isa/rowwise.hpp"
 #include "math/isa/tile.hpp"
 
 namespace zoo::detail {
 
-const Kernels kPortableKernels = {
-    "portable", {&dots<float>, &outer<float>}, {&dots<double>, &outer<double>}};
+const Kernels kPortableKernels = {"portable",
+                                  {&dots<float>, &outer<float>},
+                                  {&dots<double>, &outer<double>},
+                                  {&losses<float, float>},
+                                  {&losses<double, float>},
+                                  {&losses<double, double>},
+                                  {&curve<float>},
+                                  {&curve<double>},
+                                  {&moments<float>},
+                                  {&moments<double>}};
 
 }  // namespace zoo::detail

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
 #include "math/kernels.hpp"
 
@@ -73,15 +74,59 @@ inline Vector<T> load_part(const T* from, std::size_t count) {
   return v;
 }
 
-template <typename T>
-inline T lane_sum(const Vector<T>& v) {
-  T part[kLanes<T>];
-  store(part, v);
-  for (std::size_t width = kLanes<T> / 2; width > 0; width /= 2) {
-    for (std::size_t i = 0; i < width; ++i) part[i] += part[i + width];
-  }
-  return part[0];
+// Lane sums of `count` vectors, out[i] that of v[i]: in each, halves first, a tree of fixed shape.
+#if defined(__GNUC__) && __has_builtin(__builtin_shufflevector)
+// Of two vectors that hold kParts sums in chunks each: every chunk's halves added, a's then b's.
+template <typename T, std::size_t kParts, std::size_t... kLane>
+inline Vector<T> fold(const Vector<T>& a, const Vector<T>& b, std::index_sequence<kLane...>) {
+  constexpr std::size_t kChunk = kLanes<T> / kParts, kHalf = kChunk / 2;
+  constexpr auto from = [](std::size_t lane) {
+    const std::size_t part = lane / kHalf;
+    return (part < kParts ? part : kLanes<T> / kChunk + part - kParts) * kChunk + lane % kHalf;
+  };
+  return __builtin_shufflevector(a, b, static_cast<int>(from(kLane))...) +
+         __builtin_shufflevector(a, b, static_cast<int>(from(kLane) + kHalf)...);
 }
+
+template <typename T, std::size_t kCount, std::size_t kParts = 1>
+inline void fold_all(const Vector<T>* v, std::size_t wanted, T* out) {
+  if constexpr (kParts == kLanes<T>) {
+    T part[kLanes<T>];
+    store(part, v[0]);
+    for (std::size_t i = 0; i < wanted; ++i) out[i] = part[i];
+  } else {
+    constexpr std::size_t kNext = (kCount + 1) / 2;
+    Vector<T> next[kNext];
+    for (std::size_t i = 0; i < kNext; ++i) {
+      next[i] = fold<T, kParts>(v[2 * i], v[2 * i + 1 < kCount ? 2 * i + 1 : 2 * i],
+                                std::make_index_sequence<kLanes<T>>{});
+    }
+    fold_all<T, kNext, 2 * kParts>(next, wanted, out);
+  }
+}
+
+template <typename T, std::size_t kCount>
+inline void lane_sums(const Vector<T>* v, T* out) {
+  if constexpr (kCount <= kLanes<T>) {
+    fold_all<T, kCount>(v, kCount, out);
+  } else {
+    fold_all<T, kLanes<T>>(v, kLanes<T>, out);
+    lane_sums<T, kCount - kLanes<T>>(v + kLanes<T>, out + kLanes<T>);
+  }
+}
+#else
+template <typename T, std::size_t kCount>
+inline void lane_sums(const Vector<T>* v, T* out) {
+  for (std::size_t n = 0; n < kCount; ++n) {
+    T part[kLanes<T>];
+    store(part, v[n]);
+    for (std::size_t width = kLanes<T> / 2; width > 0; width /= 2) {
+      for (std::size_t i = 0; i < width; ++i) part[i] += part[i + width];
+    }
+    out[n] = part[0];
+  }
+}
+#endif
 
 template <typename T, int kRows, int kCols>
 void dots_tile(const T* const* x, std::size_t d, const T* w, std::size_t ldw, T* out,
@@ -105,9 +150,11 @@ void dots_tile(const T* const* x, std::size_t d, const T* w, std::size_t ldw, T*
       }
     }
   }
+  T sums[kRows * kCols];
+  lane_sums<T, static_cast<std::size_t>(kRows) * kCols>(&sum[0][0], sums);
   for (int i = 0; i < kRows; ++i) {
     for (int c = 0; c < kCols; ++c) {
-      out[static_cast<std::size_t>(i) * ldo + static_cast<std::size_t>(c)] = lane_sum<T>(sum[i][c]);
+      out[static_cast<std::size_t>(i) * ldo + static_cast<std::size_t>(c)] = sums[i * kCols + c];
     }
   }
 }
@@ -199,6 +246,10 @@ void dots(const T* const* x, std::size_t m, std::size_t d, const T* w, std::size
         return dots_columns<T, 3>(x, m, d, wc, ldw, out + c, ldo);
       case 4:
         return dots_columns<T, 4>(x, m, d, wc, ldw, out + c, ldo);
+#if ZOO_TILE_COLS > 5
+      case 5:
+        return dots_columns<T, 5>(x, m, d, wc, ldw, out + c, ldo);
+#endif
       default:
         return dots_columns<T, ZOO_TILE_COLS>(x, m, d, wc, ldw, out + c, ldo);
     }
@@ -219,6 +270,10 @@ void outer(const T* const* x, std::size_t m, std::size_t d, const T* r, std::siz
         return outer_columns<T, 3>(x, m, d, r + c, ldr, gc, ldg);
       case 4:
         return outer_columns<T, 4>(x, m, d, r + c, ldr, gc, ldg);
+#if ZOO_TILE_COLS > 5
+      case 5:
+        return outer_columns<T, 5>(x, m, d, r + c, ldr, gc, ldg);
+#endif
       default:
         return outer_columns<T, ZOO_TILE_COLS>(x, m, d, r + c, ldr, gc, ldg);
     }

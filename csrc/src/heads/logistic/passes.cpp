@@ -1,0 +1,216 @@
+#include "heads/logistic/passes.hpp"
+
+#include <algorithm>
+
+#include "math/kernels.hpp"
+#include "math/partition.hpp"
+#include "runtime/parallel.hpp"
+
+namespace zoo::detail {
+namespace {
+
+constexpr std::size_t kBlocks = 16;      // most parts of a reduction; results depend on them
+constexpr std::size_t kBlockRows = 512;  // rows that a part is worth
+constexpr double kWorthAThread = 1.5e7;  // operations below which starting a thread costs more
+
+template <typename T, typename A>
+double losses_of(const LogitTile<A>& tile, const std::uint32_t* codes, T* p) {
+  if constexpr (sizeof(A) == sizeof(float)) {
+    return kernels().loss_f32.losses(tile, codes, p);
+  } else if constexpr (sizeof(T) == sizeof(float)) {
+    return kernels().loss_mixed.losses(tile, codes, p);
+  } else {
+    return kernels().loss_f64.losses(tile, codes, p);
+  }
+}
+
+template <typename T>
+void curve_of(const LogitTile<T>& tile, const T* p) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    kernels().curve_f32.curve(tile, p);
+  } else {
+    kernels().curve_f64.curve(tile, p);
+  }
+}
+
+// All columns of all requests beside each other, as the rows' own coordinates want them.
+template <typename A>
+struct Columns {
+  std::vector<A> weights;          // (columns, d)
+  std::vector<A> offsets;          // (columns)
+  std::vector<std::size_t> first;  // of each request, and one past the last
+};
+
+template <typename T, typename A>
+Columns<A> columns_of(const LogisticRows<T>& rows, const std::vector<PassRequest<T>*>& requests) {
+  const std::size_t d = rows.d;
+  Columns<A> out;
+  out.first.push_back(0);
+  for (const PassRequest<T>* request : requests) {
+    out.first.push_back(out.first.back() + request->task->vectors);
+  }
+  out.weights.resize(checked_product(out.first.back(), d));
+  out.offsets.resize(out.first.back());
+  for (std::size_t q = 0; q < requests.size(); ++q) {
+    const double* u = requests[q]->at->data();
+    for (std::size_t c = out.first[q]; c < out.first[q + 1]; ++c, u += d + 1) {
+      A* w = out.weights.data() + c * d;
+      double offset = u[d];
+      for (std::size_t j = 0; j < d; ++j) {
+        w[j] = static_cast<A>(u[j] * rows.inverse_scale[j]);
+        offset -= static_cast<double>(w[j]) * rows.mean[j];  // of the weight as it was rounded
+      }
+      out.offsets[c] = static_cast<A>(offset);
+    }
+  }
+  return out;
+}
+
+// One block's share of the reduction over rows.
+template <typename A>
+struct Share {
+  std::vector<A> gradient;   // (columns, d)
+  std::vector<double> sums;  // (columns)
+  std::vector<double> loss;  // a request
+};
+
+template <typename T, typename A>
+class Pass {
+ public:
+  Pass(const LogisticRows<T>& rows, const std::vector<PassRequest<T>*>& requests)
+      : rows_(rows), requests_(requests), columns_(columns_of<T, A>(rows, requests)) {}
+
+  void run(const Context& context) {
+    const std::size_t n = rows_.rows.size(), columns = columns_.first.back();
+    Context used = context;
+    if (pass_cost(n, rows_.d, columns) < kWorthAThread) used.threads = 1;
+    for (PassRequest<T>* request : requests_) {
+      if (request->kind == PassRequest<T>::Kind::kLoss) {
+        request->probabilities->resize(checked_product(n, request->task->vectors));
+      }
+    }
+    const Partition blocks(n, kLogisticTile, std::clamp<std::size_t>(n / kBlockRows, 1, kBlocks));
+    shares_.resize(blocks.count());
+    parallel_for(used, blocks.count(), [&](std::size_t b) {
+      Share<A>& share = shares_[b];
+      share.gradient.assign(columns * rows_.d, A{0});
+      share.sums.assign(columns, 0.0);
+      share.loss.assign(requests_.size(), 0.0);
+      std::vector<A> values(kLogisticTile * columns), wide;
+      for (std::size_t i = blocks.begin(b); i < blocks.end(b); i += kLogisticTile) {
+        tile(share, i, std::min(kLogisticTile, blocks.end(b) - i), values, wide);
+      }
+    });
+    parallel_for(used, requests_.size(), [&](std::size_t q) { collect(q); });
+  }
+
+ private:
+  // Rows as A: themselves, or widened into scratch.
+  const A* const* rows_as(std::size_t begin, std::size_t count, std::vector<A>& wide,
+                          const A** pointers) const {
+    if constexpr (sizeof(A) == sizeof(T)) {
+      return rows_.rows.data() + begin;
+    } else {
+      wide.resize(kLogisticTile * rows_.d);
+      for (std::size_t t = 0; t < count; ++t) {
+        pointers[t] = wide.data() + t * rows_.d;
+        std::copy_n(rows_.rows[begin + t], rows_.d, wide.data() + t * rows_.d);
+      }
+      return pointers;
+    }
+  }
+
+  void tile(Share<A>& share, std::size_t begin, std::size_t count, std::vector<A>& values,
+            std::vector<A>& wide) const {
+    const A* pointers[kLogisticTile];
+    const A* const* x = nullptr;
+    const std::size_t columns = columns_.first.back(), d = rows_.d;
+    const auto& products = kernels().of<A>();
+    const auto wanted = [&](std::size_t q) {
+      return requests_[q]->task->has_rows[begin / kLogisticTile] != 0;
+    };
+    // Requests beside each other that want these rows share two products.
+    for (std::size_t q = 0; q < requests_.size();) {
+      if (!wanted(q)) {
+        ++q;
+        continue;
+      }
+      std::size_t end = q + 1;
+      while (end < requests_.size() && wanted(end)) ++end;
+      if (x == nullptr) x = rows_as(begin, count, wide, pointers);
+      const std::size_t from = columns_.first[q], width = columns_.first[end] - from;
+      products.dots(x, count, d, columns_.weights.data() + from * d, d, width, values.data() + from,
+                    columns);
+      for (; q < end; ++q) row_wise(share, q, begin, count, values);
+      products.outer(x, count, d, values.data() + from, columns, width,
+                     share.gradient.data() + from * d, d);
+    }
+  }
+
+  void row_wise(Share<A>& share, std::size_t q, std::size_t begin, std::size_t count,
+                std::vector<A>& values) const {
+    const PassRequest<T>& request = *requests_[q];
+    const std::size_t first = columns_.first[q], vectors = request.task->vectors;
+    LogitTile<A> tile;
+    tile.values = values.data() + first;
+    tile.rows = count;
+    tile.columns = vectors;
+    tile.stride = columns_.first.back();
+    tile.offsets = columns_.offsets.data() + first;
+    tile.weights = request.task->weights.data() + begin;
+    tile.sums = share.sums.data() + first;
+    T* p = request.probabilities->data() + begin * vectors;
+    if (request.kind == PassRequest<T>::Kind::kLoss) {
+      share.loss[q] += losses_of<T, A>(tile, request.task->codes.data() + begin, p);
+    } else if constexpr (sizeof(A) == sizeof(T)) {
+      curve_of<T>(tile, p);
+    }
+  }
+
+  // Sums the blocks in order and turns to the solver's coordinates.
+  void collect(std::size_t q) const {
+    PassRequest<T>& request = *requests_[q];
+    const std::size_t d = rows_.d, vectors = request.task->vectors;
+    request.result.assign(vectors * (d + 1), 0.0);
+    request.loss = 0.0;
+    for (const Share<A>& share : shares_) request.loss += share.loss[q];
+    for (std::size_t c = 0; c < vectors; ++c) {
+      const std::size_t column = columns_.first[q] + c;
+      double* to = request.result.data() + c * (d + 1);
+      for (const Share<A>& share : shares_) {
+        const A* from = share.gradient.data() + column * d;
+        for (std::size_t j = 0; j < d; ++j) to[j] += static_cast<double>(from[j]);
+        to[d] += share.sums[column];
+      }
+      for (std::size_t j = 0; j < d; ++j) {
+        to[j] = (to[j] - to[d] * rows_.mean[j]) * rows_.inverse_scale[j];
+      }
+      if (!request.task->intercept) to[d] = 0.0;
+    }
+  }
+
+  const LogisticRows<T>& rows_;
+  const std::vector<PassRequest<T>*>& requests_;
+  Columns<A> columns_;
+  std::vector<Share<A>> shares_;
+};
+
+}  // namespace
+
+template <typename T>
+void run_pass(const Context& context, const LogisticRows<T>& rows,
+              const std::vector<PassRequest<T>*>& requests) {
+  std::vector<PassRequest<T>*> plain, precise;
+  for (PassRequest<T>* request : requests) {
+    (request->precise && sizeof(T) < sizeof(double) ? precise : plain).push_back(request);
+  }
+  if (!plain.empty()) Pass<T, T>(rows, plain).run(context);
+  if (!precise.empty()) Pass<T, double>(rows, precise).run(context);
+}
+
+template void run_pass(const Context&, const LogisticRows<float>&,
+                       const std::vector<PassRequest<float>*>&);
+template void run_pass(const Context&, const LogisticRows<double>&,
+                       const std::vector<PassRequest<double>*>&);
+
+}  // namespace zoo::detail

@@ -1,0 +1,225 @@
+#include "heads/logistic/problem.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "heads/labels.hpp"
+#include "math/kernels.hpp"
+#include "math/partition.hpp"
+#include "runtime/parallel.hpp"
+#include "zoo/error.hpp"
+
+namespace zoo::detail {
+namespace {
+
+template <typename T>
+const MomentKernel<T>& moment_kernel() {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return kernels().moments_f32;
+  } else {
+    return kernels().moments_f64;
+  }
+}
+
+struct Moments {
+  std::vector<double> mean, variance;
+};
+
+// Weighted mean and variance of the columns, around the first row so that neither cancels.
+template <typename T>
+Moments column_moments(const Context& context, const std::vector<const T*>& rows, std::size_t d,
+                       const std::vector<double>& weights, bool centred) {
+  std::vector<double> shift(d);
+  if (centred) std::copy_n(rows.front(), d, shift.begin());
+  const Partition blocks(rows.size(), kLogisticTile, 16);
+  std::vector<std::vector<double>> parts(blocks.count());
+  parallel_for(context, blocks.count(), [&](std::size_t b) {
+    parts[b].resize(2 * d);
+    const std::size_t begin = blocks.begin(b);
+    moment_kernel<T>().moments(rows.data() + begin, blocks.end(b) - begin, d,
+                               weights.data() + begin, shift.data(), parts[b].data(),
+                               parts[b].data() + d);
+  });
+  Moments out{std::vector<double>(d), std::vector<double>(d)};
+  for (const auto& part : parts) {
+    for (std::size_t j = 0; j < d; ++j) {
+      out.mean[j] += part[j];
+      out.variance[j] += part[d + j];
+    }
+  }
+  for (std::size_t j = 0; j < d; ++j) {
+    out.variance[j] =
+        std::max(0.0, out.variance[j] - out.mean[j] * out.mean[j] * (centred ? 1 : 0));
+    out.mean[j] = centred ? out.mean[j] + shift[j] : 0.0;
+  }
+  return out;
+}
+
+// Mean log-sum-exp of the rows' logits at the solver's coordinates u, from a few hundred rows.
+template <typename T>
+double mean_level(const LogisticRows<T>& rows, const LogisticTask& task,
+                  const std::vector<double>& u) {
+  const std::size_t d = rows.d, m = task.vectors;
+  std::vector<double> z(m);
+  double level = 0.0, mass = 0.0;
+  const std::size_t step = std::max<std::size_t>(1, rows.rows.size() / 512);
+  for (std::size_t i = 0; i < rows.rows.size(); i += step) {
+    if (!(task.weights[i] > 0.0)) continue;
+    mass += task.weights[i];
+    for (std::size_t c = 0; c < m; ++c) {
+      const double* w = u.data() + c * (d + 1);
+      z[c] = w[d];
+      for (std::size_t j = 0; j < d; ++j) {
+        z[c] +=
+            w[j] * (static_cast<double>(rows.rows[i][j]) - rows.mean[j]) * rows.inverse_scale[j];
+      }
+    }
+    const double top = *std::max_element(z.begin(), z.end());
+    double sum = 0.0;
+    for (const double value : z) sum += std::exp(value - top);
+    level += task.weights[i] * (top + std::log(sum));
+  }
+  return mass > 0.0 ? level / mass : 0.0;
+}
+
+}  // namespace
+
+template <typename T>
+LogisticRows<T> logistic_rows(const Context& context, MatrixView<T> x,
+                              const std::vector<std::size_t>& order, const double* weights,
+                              const LogisticForm& form) {
+  if (x.cols == 0) throw Error(ErrorKind::kInvalid, "rows without columns can't be fitted");
+  LogisticRows<T> out;
+  out.d = x.cols;
+  std::vector<double> share(order.size());
+  double total = 0.0;
+  out.rows.reserve(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    out.rows.push_back(x.row(order[i]));
+    share[i] = weights == nullptr ? 1.0 : weights[order[i]];
+    total += share[i];
+  }
+  if (order.empty() || !(total > 0.0)) {
+    throw Error(ErrorKind::kInvalid, "fewer than two classes have labelled rows with weight");
+  }
+  if (!std::isfinite(total)) throw Error(ErrorKind::kInvalid, "the sample weights overflow");
+  for (double& value : share) value /= total;
+  require_finite(context, x);
+  Moments moments = column_moments(context, out.rows, out.d, share, form.intercept);
+  double variance = 0.0;
+  for (const double value : moments.variance) variance += value;
+  if (!std::isfinite(variance)) {
+    throw Error(ErrorKind::kInvalid, "the rows' squares overflow: scale the columns down");
+  }
+  out.mean = std::move(moments.mean);
+  out.inverse_scale.resize(out.d);
+  const double scale = variance > 0.0 ? std::sqrt(variance) : 1.0;
+  if (!form.standardize) out.penalty_scale = 1.0 / (scale * scale);
+  for (std::size_t j = 0; j < out.d; ++j) {
+    // A spread of rounding errors alone is none, and a constant column gets weight 0.
+    const double spread = moments.variance[j], noise = 1e-28 * out.mean[j] * out.mean[j];
+    if (!(spread > noise)) continue;
+    out.inverse_scale[j] = 1.0 / (form.standardize ? std::sqrt(spread) : scale);
+    out.variance += form.standardize ? 1.0 : spread / variance;
+  }
+  return out;
+}
+
+std::optional<LogisticTask> logistic_task(const std::vector<std::size_t>& order,
+                                          const std::int64_t* codes, std::size_t classes,
+                                          const double* weights, bool intercept) {
+  LogisticTask task;
+  task.intercept = intercept;
+  std::vector<double> mass(classes);
+  double total = 0.0;
+  for (const std::size_t row : order) {
+    const double weight = weights == nullptr ? 1.0 : weights[row];
+    mass[static_cast<std::size_t>(codes[row])] += weight;
+    total += weight;
+  }
+  if (!std::isfinite(total)) throw Error(ErrorKind::kInvalid, "the sample weights overflow");
+  std::vector<std::uint32_t> number(classes);
+  for (std::size_t c = 0; c < classes; ++c) {
+    if (!(mass[c] > 0.0)) continue;
+    number[c] = static_cast<std::uint32_t>(task.classes.size());
+    task.classes.push_back(c);
+    task.shares.push_back(mass[c] / total);
+  }
+  if (task.classes.size() < 2) return std::nullopt;
+  task.vectors = classes == 2 ? 1 : task.classes.size();
+  const std::size_t n = order.size();
+  task.codes.resize(n);
+  task.weights.resize(n);
+  task.has_rows.resize((n + kLogisticTile - 1) / kLogisticTile);
+  for (std::size_t i = 0; i < n; ++i) {
+    const double weight = weights == nullptr ? 1.0 : weights[order[i]];
+    if (!(weight > 0.0)) continue;
+    task.codes[i] = number[static_cast<std::size_t>(codes[order[i]])];
+    task.weights[i] = weight / total;
+    task.has_rows[i / kLogisticTile] = 1;
+    ++task.count;
+  }
+  return task;
+}
+
+template <typename T>
+LogisticCoefficients all_classes(const LogisticRows<T>& rows, const LogisticTask& task,
+                                 std::size_t classes, const std::vector<double>& u) {
+  const std::size_t d = rows.d, m = task.vectors;
+  LogisticCoefficients out;
+  out.vectors = m == 1 ? 1 : classes;
+  out.weights.resize(out.vectors * d);
+  out.intercepts.resize(out.vectors);
+  if (m > 1 && m < classes) {
+    const double absent =
+        mean_level(rows, task, u) + std::log(0.5 / static_cast<double>(task.count));
+    std::fill(out.intercepts.begin(), out.intercepts.end(), absent);
+  }
+  for (std::size_t c = 0; c < m; ++c) {
+    const std::size_t to = m == 1 ? 0 : task.classes[c];
+    double* w = out.weights.data() + to * d;
+    double intercept = u[c * (d + 1) + d];
+    for (std::size_t j = 0; j < d; ++j) {
+      w[j] = u[c * (d + 1) + j] * rows.inverse_scale[j];
+      intercept -= w[j] * rows.mean[j];
+    }
+    out.intercepts[to] = intercept;
+  }
+  return out;
+}
+
+template <typename T>
+std::vector<double> coordinates_of(const LogisticRows<T>& rows, const LogisticTask& task,
+                                   const LogisticCoefficients& from) {
+  const std::size_t d = rows.d;
+  std::vector<double> u(task.size(d));
+  for (std::size_t c = 0; c < task.vectors; ++c) {
+    const std::size_t source = task.vectors == 1 ? 0 : task.classes[c];
+    const double* w = from.weights.data() + source * d;
+    double intercept = from.intercepts[source];
+    for (std::size_t j = 0; j < d; ++j) {
+      const double inverse = rows.inverse_scale[j];
+      u[c * (d + 1) + j] = inverse > 0.0 ? w[j] / inverse : 0.0;
+      intercept += w[j] * rows.mean[j];
+    }
+    u[c * (d + 1) + d] = task.intercept ? intercept : 0.0;
+  }
+  return u;
+}
+
+template LogisticRows<float> logistic_rows(const Context&, MatrixView<float>,
+                                           const std::vector<std::size_t>&, const double*,
+                                           const LogisticForm&);
+template LogisticRows<double> logistic_rows(const Context&, MatrixView<double>,
+                                            const std::vector<std::size_t>&, const double*,
+                                            const LogisticForm&);
+template LogisticCoefficients all_classes(const LogisticRows<float>&, const LogisticTask&,
+                                          std::size_t, const std::vector<double>&);
+template LogisticCoefficients all_classes(const LogisticRows<double>&, const LogisticTask&,
+                                          std::size_t, const std::vector<double>&);
+template std::vector<double> coordinates_of(const LogisticRows<float>&, const LogisticTask&,
+                                            const LogisticCoefficients&);
+template std::vector<double> coordinates_of(const LogisticRows<double>&, const LogisticTask&,
+                                            const LogisticCoefficients&);
+
+}  // namespace zoo::detail
