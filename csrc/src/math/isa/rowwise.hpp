@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,6 +12,8 @@
 
 namespace zoo::detail {
 namespace {
+
+constexpr std::size_t kGroup = 32;  // rows whose logarithms are taken together
 
 // exp(x) for x <= 0, to about 2 eps; below e^-87 (f32) or e^-708 (f64) it stays there. Reduction
 // by ln 2 in two parts, then Taylor's polynomial on |r| <= ln(2) / 2 (Cephes' scheme).
@@ -50,6 +51,32 @@ inline double exp_negative(double x) {
   p = p * r + 0.5;
   p = (p * r * r + r) + 1.0;
   return p * std::bit_cast<double>((std::bit_cast<std::uint64_t>(shifted) + 1023U) << 52U);
+}
+
+// log(1 + v) for v >= 0, to about 2 eps of the result: 1 + v = 2^n m with m around 1, and
+// log m = 2 atanh((m - 1) / (m + 1)); where n is 0, m - 1 is v itself and loses no digit.
+inline double log1p_positive(double v) {
+  constexpr std::uint64_t kRootHalf = 0x3fe6a09e00000000U, kOne = 0x3ff0000000000000U;
+  constexpr std::uint64_t kMantissa = 0x000fffffffffffffU;
+  const std::uint64_t moved = std::bit_cast<std::uint64_t>(1.0 + v) + (kOne - kRootHalf);
+  // The exponent as a double without a conversion: 2^52 + exponent, minus 2^52.
+  const double n =
+      std::bit_cast<double>(0x4330000000000000U | (moved >> 52U)) - (4503599627370496.0 + 1023.0);
+  const double m = std::bit_cast<double>((moved & kMantissa) + kRootHalf);
+  const double f = n == 0.0 ? v : m - 1.0;
+  const double s = f / (2.0 + f), t = s * s;
+  double p = 1.0 / 23.0;
+  p = p * t + 1.0 / 21.0;
+  p = p * t + 1.0 / 19.0;
+  p = p * t + 1.0 / 17.0;
+  p = p * t + 1.0 / 15.0;
+  p = p * t + 1.0 / 13.0;
+  p = p * t + 1.0 / 11.0;
+  p = p * t + 1.0 / 9.0;
+  p = p * t + 1.0 / 7.0;
+  p = p * t + 1.0 / 5.0;
+  p = p * t + 1.0 / 3.0;
+  return n * 0.693147180559945309417 + 2.0 * (s + s * t * p);
 }
 
 // Largest and sum of k values along sixteen fixed lanes.
@@ -108,10 +135,11 @@ template <typename T, typename P>
 double softmax_rows(const LogitTile<T>& tile, const std::uint32_t* codes, P* p) {
   const std::size_t k = tile.columns;
   double loss = 0.0;
+  std::array<double, kGroup> rests, gaps;
   for (std::size_t i = 0; i < tile.rows; ++i) {
     T* e = tile.values + i * tile.stride;
     const double weight = tile.weights[i];
-    const std::size_t code = codes[i];
+    const std::size_t code = codes[i], place = i % kGroup;
     for (std::size_t c = 0; c < k; ++c) e[c] += tile.offsets[c];
     const T top = largest(e, k), own = e[code];
     for (std::size_t c = 0; c < k; ++c) e[c] = exp_negative(e[c] - top);
@@ -120,8 +148,8 @@ double softmax_rows(const LogitTile<T>& tile, const std::uint32_t* codes, P* p) 
     const T rest = sum_of(e, k);  // without the own class: its residual does not cancel
     e[code] = own_exp;
     const double total = static_cast<double>(rest) + static_cast<double>(own_exp);
-    loss += weight * (static_cast<double>(top) - static_cast<double>(own) +
-                      std::log1p(own_exp == T{1} ? static_cast<double>(rest) : total - 1.0));
+    rests[place] = own_exp == T{1} ? static_cast<double>(rest) : total - 1.0;
+    gaps[place] = static_cast<double>(top) - static_cast<double>(own);
     const T scale = static_cast<T>(1.0 / total), mass = static_cast<T>(weight);
     P* to = p + i * k;
     for (std::size_t c = 0; c < k; ++c) {
@@ -131,6 +159,11 @@ double softmax_rows(const LogitTile<T>& tile, const std::uint32_t* codes, P* p) 
     }
     e[code] = -mass * (rest * scale);
     add_to_sums(e, k, tile.sums);
+    if (place + 1 < kGroup && i + 1 < tile.rows) continue;
+    for (std::size_t g = 0; g <= place; ++g) rests[g] = log1p_positive(rests[g]);
+    for (std::size_t g = 0; g <= place; ++g) {
+      loss += tile.weights[i - place + g] * (gaps[g] + rests[g]);
+    }
   }
   return loss;
 }
@@ -139,7 +172,8 @@ double softmax_rows(const LogitTile<T>& tile, const std::uint32_t* codes, P* p) 
 template <typename T, typename P>
 double logistic_rows(const LogitTile<T>& tile, const std::uint32_t* codes, P* p) {
   double loss = 0.0, sum = 0.0;
-  std::array<T, 64> margin, e;
+  std::array<T, kGroup> margin, e;
+  std::array<double, kGroup> logs;
   for (std::size_t start = 0; start < tile.rows; start += margin.size()) {
     const std::size_t count = std::min(margin.size(), tile.rows - start);
     T* z = tile.values + start * tile.stride;
@@ -151,12 +185,12 @@ double logistic_rows(const LogitTile<T>& tile, const std::uint32_t* codes, P* p)
       const T m = margin[i];
       e[i] = exp_negative(m < T{0} ? m : -m);
     }
+    for (std::size_t i = 0; i < count; ++i) logs[i] = log1p_positive(static_cast<double>(e[i]));
     for (std::size_t i = 0; i < count; ++i) {
       const double weight = tile.weights[start + i];
       const T scale = T{1} / (T{1} + e[i]);
       const T other = (margin[i] >= T{0} ? e[i] : T{1}) * scale;  // of the wrong class
-      loss += weight * (static_cast<double>(margin[i] < T{0} ? -margin[i] : T{0}) +
-                        std::log1p(static_cast<double>(e[i])));
+      loss += weight * (static_cast<double>(margin[i] < T{0} ? -margin[i] : T{0}) + logs[i]);
       p[start + i] = static_cast<P>(e[i] * scale * scale);
       const T slope = static_cast<T>(weight) * (codes[start + i] == 1 ? -other : other);
       z[i * tile.stride] = slope;

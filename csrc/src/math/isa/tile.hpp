@@ -3,7 +3,13 @@
 // wide instruction reaches another file through the linker.
 #pragma once
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "math/kernels.hpp"
@@ -67,12 +73,55 @@ inline void store(T* to, const Vector<T>& v) {
 template <typename T>
 constexpr std::size_t kLanes = ZOO_VECTOR_BYTES / sizeof(T);
 
+// The first `count` lanes, fewer than all; the others are zero, and left alone in memory.
+#if defined(__AVX512F__)
+inline Vector<float> load_part(const float* from, std::size_t count) {
+  return std::bit_cast<Vector<float>>(
+      _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << count) - 1U), from));
+}
+inline Vector<double> load_part(const double* from, std::size_t count) {
+  return std::bit_cast<Vector<double>>(
+      _mm512_maskz_loadu_pd(static_cast<__mmask8>((1U << count) - 1U), from));
+}
+inline void store_part(float* to, const Vector<float>& v, std::size_t count) {
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1U << count) - 1U), std::bit_cast<__m512>(v));
+}
+inline void store_part(double* to, const Vector<double>& v, std::size_t count) {
+  _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1U << count) - 1U), std::bit_cast<__m512d>(v));
+}
+#elif defined(__AVX2__)
+constexpr std::int32_t kMask[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+constexpr std::int64_t kWideMask[8] = {-1, -1, -1, -1, 0, 0, 0, 0};
+inline __m256i mask_of(const float*, std::size_t count) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMask + 8 - count));
+}
+inline __m256i mask_of(const double*, std::size_t count) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kWideMask + 4 - count));
+}
+inline Vector<float> load_part(const float* from, std::size_t count) {
+  return std::bit_cast<Vector<float>>(_mm256_maskload_ps(from, mask_of(from, count)));
+}
+inline Vector<double> load_part(const double* from, std::size_t count) {
+  return std::bit_cast<Vector<double>>(_mm256_maskload_pd(from, mask_of(from, count)));
+}
+inline void store_part(float* to, const Vector<float>& v, std::size_t count) {
+  _mm256_maskstore_ps(to, mask_of(to, count), std::bit_cast<__m256>(v));
+}
+inline void store_part(double* to, const Vector<double>& v, std::size_t count) {
+  _mm256_maskstore_pd(to, mask_of(to, count), std::bit_cast<__m256d>(v));
+}
+#else
 template <typename T>
 inline Vector<T> load_part(const T* from, std::size_t count) {
   Vector<T> v{};
   for (std::size_t i = 0; i < count; ++i) v[i] = from[i];
   return v;
 }
+template <typename T>
+inline void store_part(T* to, const Vector<T>& v, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) to[i] = v[i];
+}
+#endif
 
 // Lane sums of `count` vectors, out[i] that of v[i]: in each, halves first, a tree of fixed shape.
 #if defined(__GNUC__) && __has_builtin(__builtin_shufflevector)
@@ -192,9 +241,8 @@ void outer_tail(const T* const* x, std::size_t m, std::size_t j, std::size_t cou
     }
   }
   for (int c = 0; c < kCols; ++c) {
-    for (std::size_t i = 0; i < count; ++i) {
-      g[static_cast<std::size_t>(c) * ldg + j + i] += sum[c][i];
-    }
+    T* to = g + static_cast<std::size_t>(c) * ldg + j;
+    store_part(to, load_part(to, count) + sum[c], count);
   }
 }
 
