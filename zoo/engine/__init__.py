@@ -12,6 +12,7 @@ from zoo.engine.heads import (
     squared_distances,
 )
 from zoo.engine.keys import row_keys
+from zoo.engine.left_out import logistic_left_out
 from zoo.engine.logistic import (
     LogisticFit,
     LogisticPath,
@@ -56,6 +57,7 @@ __all__ = [
     "import_rows",
     "knn_search",
     "list_stores",
+    "logistic_left_out",
     "mark_used",
     "principal_axes",
     "prune_stores",

@@ -55,8 +55,8 @@ std::vector<Drawn> draw(const std::vector<double>& importance, std::size_t wante
 // Columns of the augmented rows: rounded up, since aligned rows multiply half again as fast.
 std::size_t padded(std::size_t d) { return (d + 1 + 15) / 16 * 16; }
 
-// sum_i weight_i x_i x_i^T of the drawn rows in the solver's coordinates, a one after each, then
-// zeros.
+// sum_i weight_i x_i x_i^T of the drawn rows in the solver's coordinates, a one after each
+// (zero without an intercept), then zeros.
 template <typename T>
 std::vector<double> second_moments(const Context& context, const LogisticRows<T>& rows,
                                    const std::vector<Drawn>& drawn, double scale) {
@@ -70,7 +70,7 @@ std::vector<double> second_moments(const Context& context, const LogisticRows<T>
       to[j] = static_cast<T>((static_cast<double>(from[j]) - rows.mean[j]) * rows.inverse_scale[j] *
                              root);
     }
-    to[rows.d] = static_cast<T>(root);
+    to[rows.d] = rows.intercept ? static_cast<T>(root) : T{0};
   }
   return gram<T>(context, {copy.data(), drawn.size(), width, width});
 }

@@ -91,6 +91,7 @@ LogisticRows<T> logistic_rows(const Context& context, MatrixView<T> x,
   if (x.cols == 0) throw Error(ErrorKind::kInvalid, "rows without columns can't be fitted");
   LogisticRows<T> out;
   out.d = x.cols;
+  out.intercept = form.intercept;
   std::vector<double> share(order.size());
   double total = 0.0;
   out.rows.reserve(order.size());

@@ -22,8 +22,9 @@ struct LogisticRows {
   std::size_t d = 0;
   std::vector<double> mean;           // (d); zeros without an intercept
   std::vector<double> inverse_scale;  // (d); 0 for a constant column
-  double penalty_scale = 1.0;         // a strength for the rows, times this, is one for the solver
-  double variance = 0.0;              // total, in the solver's coordinates
+  bool intercept = true;
+  double penalty_scale = 1.0;  // a strength for the rows, times this, is one for the solver
+  double variance = 0.0;       // total, in the solver's coordinates
 };
 
 // One fit over the shared rows. Rows of weight 0 are not in it.

@@ -167,6 +167,7 @@ detail::LogisticRows<T> rows_in_span(MatrixView<T> x, const std::vector<std::siz
   detail::LogisticRows<T> out;
   for (const std::size_t row : order) out.rows.push_back(x.row(row));
   out.d = x.cols;
+  out.intercept = rows.intercept;
   out.mean.assign(x.cols, 0.0);
   out.inverse_scale.assign(x.cols, 1.0);
   out.penalty_scale = rows.penalty_scale;
