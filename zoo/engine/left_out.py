@@ -48,7 +48,7 @@ def logistic_left_out(
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, np.float64)
     scores = rows @ fit.weights.T + fit.intercepts
     if n < rows.shape[1]:  # everything happens in the span of the rows
-        rows = np.linalg.qr(rows.T, mode="r").T
+        rows = np.asarray(np.linalg.qr(rows.T, mode="r")).T
     design = np.hstack([rows, np.ones((n, 1))]) if fit_intercept else rows
     width, k = design.shape[1], len(fit.weights)
     if k * width > _MAX_COORDINATES:
