@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
 from sklearn.linear_model import LogisticRegression
 
+from zoo import engine
 from zoo.errors import DataError
 from zoo.heads.logistic import LogisticHead
 from zoo.plugin.dataset import Target
@@ -126,3 +129,17 @@ def test_unfit_data_is_refused():
     with pytest.raises(DataError, match="6 columns"):
         head.scores(ArrayRows(np.zeros((2, 5))))
     assert head.scores(ArrayRows(np.zeros((0, 6)))).shape == (0, 3)
+
+
+def test_held_scores_are_the_paths(monkeypatch):
+    rows, target = blobs()
+    scores = np.zeros((rows.shape[0], len(target.names)))
+    real = engine.search_logistic
+
+    def search(*arguments, **options):
+        return SimpleNamespace(mean=real(*arguments, **options).mean, scores=scores)
+
+    monkeypatch.setattr(engine, "search_logistic", search)
+    half = np.arange(rows.shape[0]) % 2 == 0
+    folds = [(np.flatnonzero(half), np.flatnonzero(~half))]
+    assert LogisticHead().search(rows, target, folds).held_scores is scores

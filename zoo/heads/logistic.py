@@ -85,7 +85,8 @@ class LogisticHead(Head):
             )
         self._rotated = (x, rotation)
         self.strength = grid[int(np.argmin(path.mean))]
-        return SearchResult(grid, path.mean, self.strength)
+        held_scores = getattr(path, "scores", None)
+        return SearchResult(grid, path.mean, self.strength, held_scores)
 
     def scores(self, rows: Rows) -> np.ndarray:
         """(n, k) float64; two classes get the columns 0 and z."""
