@@ -25,7 +25,7 @@ def transfer(model: str, data: Any, labels: Any = None, **options: Any) -> Run:
         data: a path (folder of class folders, CSV, JSONL, .npz), or a sequence of n file paths,
             texts, PIL images or uint8 arrays of shape (h, w) or (h, w, 3).
         labels: n labels where `data` is a sequence.
-        **options: fields of `zoo.runs.RunOptions`, such as ``head``, ``out``, ``seed``, ``input``.
+        **options: fields of `zoo.runs.RunOptions`, such as ``head``, ``coverage``, ``out``.
 
     Returns:
         The run: ``metrics``, ``predict(items)``, ``features`` (n, d) float32, ``summary``.

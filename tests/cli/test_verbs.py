@@ -31,6 +31,7 @@ def test_transfer_prints_the_object_of_schema_1(zoo, photos, tiny_vit):
         "features",
         "head",
         "evaluation",
+        "calibration",
         "verdict",
     ]
     assert (got["schema"], got["run"], got["task"]) == (1, "run", "class")
@@ -168,6 +169,45 @@ def test_predict_reads_tables_and_writes_csv(zoo, reviews, tiny_bert, tmp_path):
     assert [row["item"] for row in rows] == [f"{table}:1", f"{table}:2"]
     assert {row["label"] for row in rows} <= {"pos", "neg"}
     assert all(abs(float(r["p:neg"]) + float(r["p:pos"]) - 1) < 1e-5 for r in rows)
+
+
+def test_coverage_decides_the_conformal_sets_of_predictions(zoo, photos, tiny_vit, tmp_path):
+    sizes = []
+    for coverage in ("0.5", "0.99"):
+        got = transfer(
+            zoo, f"hf:{tiny_vit}", photos, "--head", "ridge", "--coverage", coverage, "--out", "run"
+        ).json
+        assert got["calibration"]["coverage"] == float(coverage)
+        measured = got["evaluation"]["metrics"]["conformal_coverage"]
+        assert measured["low"] <= measured["value"] <= measured["high"]
+        done = zoo("predict", "run", photos, "--json", "--out", "out.csv")
+        sets = [row["conformal_set"] for row in done.json["predictions"]]
+        with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+            cells = [row["conformal_set"] for row in csv.DictReader(file)]
+        assert cells == ["|".join(chosen) for chosen in sets]
+        sizes.append(np.mean([len(chosen) for chosen in sets]))
+    assert sizes[0] < sizes[1] == 2  # 24 rows cannot stand for 99 in 100: every class is in
+    assert got["calibration"]["threshold"] == 1.0
+    done = zoo("transfer", "--model", "m", "--data", "d", "--coverage", "1.5")
+    assert (done.code, "coverage 1.5" in done.err) == (2, True)
+
+
+def test_a_transfer_says_how_its_probabilities_were_made_honest(zoo, photos, tiny_vit):
+    done = zoo("transfer", "--model", f"hf:{tiny_vit}", "--data", photos, "--head", "knn")
+    assert "Brier score" in done.out
+    assert "calibration error" in done.out
+    assert "temperature, on 24 out-of-fold rows; log loss without: " in done.out
+
+
+def test_names_of_classes_in_a_conformal_set_are_no_formula(zoo, tmp_path, tiny_vit, photos):
+    (photos / "dark").rename(photos / "=dark")
+    transfer(zoo, f"hf:{tiny_vit}", photos, "--head", "ridge", "--coverage", "0.99", "--out", "run")
+    assert zoo("predict", "run", photos / "=dark", "--out", "out.csv").code == 0
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    cells = {row["conformal_set"] for row in rows}
+    assert "'=dark|light" in cells
+    assert cells <= {"'=dark|light", "light|=dark"}
 
 
 def test_predict_refuses_a_model_that_changed(zoo, photos, tiny_vit, tmp_path):

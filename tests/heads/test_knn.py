@@ -72,3 +72,13 @@ def test_state_round_trips_through_safetensors():
     ):
         with pytest.raises(DataError, match="knn"):
             KnnHead.from_state(head.state() | change)
+
+
+def test_held_scores_are_those_of_the_chosen_strength_by_fits_that_did_not_see_the_row():
+    rows, target = blobs()
+    parts = np.array_split(np.random.default_rng(1).permutation(120)[:90], 3)
+    folds = [(np.setdiff1d(np.arange(120), held), held) for held in parts]
+    head, loop = KnnHead(), KnnHead()
+    found, slow = head.search(rows, target, folds), Head.search(loop, rows, target, folds)
+    np.testing.assert_allclose(found.held_scores, slow.held_scores, rtol=1e-9, atol=1e-12)
+    assert np.isfinite(found.held_scores).all(axis=1).sum() == 90

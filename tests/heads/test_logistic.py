@@ -126,3 +126,16 @@ def test_unfit_data_is_refused():
     with pytest.raises(DataError, match="6 columns"):
         head.scores(ArrayRows(np.zeros((2, 5))))
     assert head.scores(ArrayRows(np.zeros((0, 6)))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_held_scores_are_those_of_the_fold_that_held_the_row(k):
+    rows, target = blobs(k=k)
+    half = np.arange(rows.shape[0]) % 2 == 0
+    fit_on, held = np.flatnonzero(half), np.flatnonzero(~half)
+    head = LogisticHead()
+    found = head.search(rows, target, [(fit_on, held)])
+    assert np.isnan(found.held_scores[fit_on]).all()
+    head.fit(ArrayRows(rows.gather(fit_on)), target.take(fit_on))
+    expected = head.scores(ArrayRows(rows.gather(held)))
+    assert np.allclose(softmax(found.held_scores[held]), softmax(expected), atol=0.01)

@@ -77,3 +77,23 @@ def test_state_round_trips_through_safetensors():
     assert again.scores(rows).tobytes() == head.scores(rows).tobytes()
     with pytest.raises(DataError, match="prototype"):
         PrototypeHead.from_state({"means": np.zeros((3, 2)), "offsets": np.zeros(2)})
+
+
+def test_held_scores_are_by_means_that_did_not_see_the_row():
+    rows, target = blobs()
+    held = np.arange(0, 60, 4)
+    fit_on = np.setdiff1d(np.arange(60), held)
+    found = PrototypeHead().search(rows, target, [(fit_on, held)])
+    alone = PrototypeHead()
+    alone.fit(ArrayRows(rows.array()[fit_on]), target.take(fit_on))
+    np.testing.assert_array_equal(
+        found.held_scores[held], alone.scores(ArrayRows(rows.array()[held]))
+    )
+    assert np.isnan(found.held_scores[fit_on]).all()
+
+
+def test_a_fold_of_one_class_holds_no_row():
+    rows, _ = blobs()
+    target = Target("class", (np.arange(60) >= 30).astype(np.int64), ("a", "b"))
+    found = PrototypeHead().search(rows, target, [(np.arange(30), np.arange(30, 60))])
+    assert np.isnan(found.held_scores).all()

@@ -65,3 +65,36 @@ def test_one_class_is_refused():
     rows, _ = blobs()
     with pytest.raises(DataError, match="fewer than two classes"):
         RidgeHead().fit(rows, Target("class", np.ones(120, np.int64), ("a", "b")))
+
+
+def test_held_scores_are_those_of_the_chosen_strength_by_fits_that_did_not_see_the_row():
+    rows, target = blobs()
+    parts = np.array_split(np.random.default_rng(1).permutation(120)[:90], 3)
+    folds = [(np.setdiff1d(np.arange(120), held), held) for held in parts]
+    head, loop = RidgeHead(), RidgeHead()
+    found, slow = head.search(rows, target, folds), Head.search(loop, rows, target, folds)
+    np.testing.assert_allclose(found.held_scores, slow.held_scores, rtol=1e-9, atol=1e-12)
+    assert np.isfinite(found.held_scores).all(axis=1).sum() == 90
+
+
+def test_more_scores_than_are_kept_are_made_again(monkeypatch):
+    rows, target = blobs()
+    parts = np.array_split(np.random.default_rng(1).permutation(120), 4)
+    folds = [(np.setdiff1d(np.arange(120), held), held) for held in parts]
+    kept = RidgeHead().search(rows, target, folds)
+    monkeypatch.setattr("zoo.heads.ridge._KEPT", 0)
+    again = RidgeHead().search(rows, target, folds)
+    np.testing.assert_allclose(again.held_scores, kept.held_scores, rtol=1e-9)
+
+
+def test_without_folds_held_scores_are_the_left_out_ones():
+    rows, target = blobs(n=40)
+    head = RidgeHead()
+    found = head.search(rows, target, [])
+    rest = np.arange(1, 40)
+    model = Ridge(alpha=head.strength * 40)  # the penalty of the fit on all 40 rows
+    model.fit(rows.array()[rest], np.eye(3)[target.values[rest]])
+    factor = found.held_scores[0] / model.predict(rows.array()[:1])[0]
+    np.testing.assert_allclose(factor, factor[0], rtol=1e-9)
+    logs = found.held_scores - np.logaddexp.reduce(found.held_scores, axis=1)[:, None]
+    assert -logs[np.arange(40), target.values].mean() == pytest.approx(found.losses.min())

@@ -144,3 +144,80 @@ def test_ten_thousand_rows_take_a_fraction_of_a_second():
         evaluate(scores, codes, names)
         times.append(time.perf_counter() - start)
     assert min(times) < 1.0  # 0.08 s on a quiet core; the rest is for shared machines
+
+
+def measured(p, codes, sets):
+    """Brier score, calibration error, coverage and size of sets, the plain way."""
+    n = len(codes)
+    top, right = p.max(axis=1), p.argmax(axis=1) == codes
+    place = np.ceil(top * 15)
+    gaps = [abs((right - top)[place == b].sum()) / n for b in range(1, 16)]
+    brier = ((p - np.eye(p.shape[1])[codes]) ** 2).sum() / n
+    return {
+        "brier": brier,
+        "ece": sum(gaps),
+        "conformal_coverage": sets[np.arange(n), codes].mean(),
+        "conformal_set_size": sets.sum(axis=1).mean(),
+    }
+
+
+@pytest.mark.parametrize(("n", "repeats"), [(300, None), (200, 5), (3000, None), (2500, 2)])
+def test_honesty_and_its_intervals_agree_with_resampling_rows(n, repeats):
+    scores, codes, names = case(n, 4, repeats=repeats)
+    sets = scores > scores.mean(axis=-1, keepdims=True) + 0.5
+    stack = scores if repeats else scores[None]
+    pairs = [
+        (softmax(2 * s), chosen)
+        for s, chosen in zip(stack, sets if repeats else sets[None], strict=True)
+    ]
+    out = evaluate(scores, codes, names, calibrated=2 * scores, sets=sets)
+
+    def mean(rows):
+        each = [measured(p[rows], codes[rows], chosen[rows]) for p, chosen in pairs]
+        return {name: np.mean([one[name] for one in each]) for name in each[0]}
+
+    exact = mean(np.arange(n))
+    rng = np.random.default_rng(5)
+    draws = [mean(rng.integers(0, n, n)) for _ in range(1000)]
+    for name, value in exact.items():
+        assert out[name]["value"] == pytest.approx(value, abs=1e-12), name
+        low, high = np.quantile([draw[name] for draw in draws], (0.025, 0.975))
+        if name == "ece":  # mirrored at the value
+            low, high = max(0.0, 2 * value - high), 2 * value - low
+        # 1,000 resamples on either side: a quantile's own error is about 3 % of the width
+        assert out[name]["low"] == pytest.approx(min(value, low), abs=0.15 * (high - low)), name
+        assert out[name]["high"] == pytest.approx(max(value, high), abs=0.15 * (high - low)), name
+
+
+def test_labels_are_of_the_scores_and_belief_is_of_the_calibrated_ones():
+    scores, codes, names = case(200, 3)
+    other = scores[:, ::-1].copy()
+    out = evaluate(scores, codes, names, calibrated=other)
+    alone, swapped = evaluate(scores, codes, names), evaluate(other, codes, names)
+    assert "log_loss_uncalibrated" not in alone
+    assert "conformal_coverage" not in alone
+    assert out["accuracy"] == alone["accuracy"] != swapped["accuracy"]
+    assert out["log_loss_uncalibrated"]["value"] == alone["log_loss"]["value"]
+    for metric in ("log_loss", "brier", "ece"):
+        assert out[metric]["value"] == swapped[metric]["value"] != alone[metric]["value"]
+
+
+def test_the_interval_of_the_calibration_error_holds_that_of_honest_probabilities():
+    rng = np.random.default_rng(0)
+    lows = []
+    for seed in range(30):
+        p = softmax(2 * rng.normal(size=(200, 3)))
+        codes = np.minimum((p.cumsum(axis=1) < rng.random(200)[:, None]).sum(axis=1), 2)
+        lows.append(evaluate(np.log(p), codes, ["a", "b", "c"], seed)["ece"]["low"])
+    # The error is 0, the value on 200 rows about 0.08: plain percentiles would start above 0.05.
+    assert np.mean(lows) < 0.03
+
+
+@pytest.mark.parametrize("bad", [np.zeros((3, 2)), np.zeros((1, 2, 2)), np.full((2, 2), np.nan)])
+def test_calibrated_scores_and_sets_that_do_not_fit_are_refused(bad):
+    good, codes = np.zeros((2, 2)), np.array([0, 1])
+    with pytest.raises((UsageError, DataError)):
+        evaluate(np.stack([good] * 2), codes, ["a", "b"], calibrated=bad)
+    if bad.shape != good.shape:
+        with pytest.raises(UsageError):
+            evaluate(good, codes, ["a", "b"], sets=bad > 0)

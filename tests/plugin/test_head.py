@@ -167,3 +167,17 @@ def test_no_rows_are_still_rows():
 def test_rows_of_another_shape_are_refused():
     with pytest.raises(UsageError, match=r"\(n, d\), not \(3,\)"):
         ArrayRows(np.ones(3))
+
+
+def test_search_keeps_the_held_out_scores_of_the_chosen_strength(rows, target):
+    found = Confident().search(rows, target, FOLDS[:1], (8.0, 2.0, 1.0))
+    assert np.isnan(found.held_scores[:4]).all(), "no fold held these"
+    np.testing.assert_array_equal(found.held_scores[4:], 3.0 * rows.array()[4:])
+
+
+def test_search_keeps_scores_of_a_strength_that_does_not_diverge(rows, target):
+    head = Confident()
+    head.gain = {8.0: np.nan, 2.0: 0.1}
+    found = head.search(rows, target, FOLDS, (8.0, 2.0))
+    held = [0, 1, 4, 5]
+    np.testing.assert_allclose(found.held_scores[held], 0.1 * rows.array()[held])

@@ -117,3 +117,81 @@ def test_a_folder_that_is_no_run_is_never_replaced():
 def test_cells_that_a_spreadsheet_would_run_are_prefixed(text):
     assert safe_cell(text) == f"'{text}"
     assert safe_cell(f"a{text}") == f"a{text}"
+
+
+def test_the_calibration_lies_in_the_heads_file_and_is_told_in_the_summary():
+    from safetensors.numpy import load_file
+
+    run = transfer(out="run", coverage=0.8)
+    told = json.loads(Path("run/metrics.json").read_text())["calibration"]
+    state = load_file("run/head.safetensors")
+    assert list(told) == ["method", "temperature", "rows", "coverage", "threshold"]
+    assert (told["method"], told["rows"], told["coverage"]) == ("temperature", 20, 0.8)
+    for name in ("temperature", "rows", "coverage", "threshold"):
+        assert state[f"calibration/{name}"] == told[name]
+    again = zoo.load_run("run")
+    assert again.calibration.summary() == run.calibration.summary() == told
+    assert again.plan["options"]["coverage"] == 0.8
+
+
+def change_head(change):
+    from safetensors.numpy import load_file, save_file
+
+    state = load_file("run/head.safetensors")
+    change(state)
+    save_file(state, "run/head.safetensors")
+
+
+def test_a_run_without_a_calibration_still_predicts():
+    run = transfer(out="run")
+    item = np.full((9, 9), 100, np.uint8)
+    (calibrated,) = run.predict([item])
+
+    def older(state):
+        for name in [name for name in state if name.startswith("calibration/")]:
+            del state[name]
+
+    change_head(older)
+    old = zoo.load_run("run")
+    assert old.calibration is None
+    (plain,) = old.predict([item])
+    assert plain.label == calibrated.label
+    assert plain.conformal_set is None
+    assert calibrated.conformal_set is not None
+    temperature = run.calibration.temperature
+    odds = np.log(plain.probabilities[0] / plain.probabilities[1])
+    assert np.log(calibrated.probabilities[0] / calibrated.probabilities[1]) == pytest.approx(
+        odds / temperature
+    )
+
+
+def test_a_hostile_calibration_is_one_clear_error():
+    transfer(out="run")
+    change_head(lambda state: state.update({"calibration/temperature": np.array(np.nan)}))
+    with pytest.raises(DataError, match="'calibration/temperature' holds a value that is not"):
+        _ = zoo.load_run("run").head
+    transfer(out="run")
+    change_head(lambda state: state.update({"calibration/scale": np.ones(5)}))
+    with pytest.raises(DataError, match="lacks 'calibration/bias'"):
+        _ = zoo.load_run("run").calibration
+    change_head(lambda state: state.update({"calibration/bias": np.ones(5)}))
+    with pytest.raises(DataError, match="5 classes"):
+        zoo.load_run("run").predict([np.full((9, 9), 100, np.uint8)])
+
+
+@pytest.mark.parametrize("coverage", [0.0, 1.0, -0.5, float("nan")])
+def test_a_coverage_that_no_set_can_have_is_refused(coverage):
+    with pytest.raises(UsageError, match="coverage"):
+        transfer(coverage=coverage)
+
+
+def test_predictions_hold_the_calibrated_probability_of_the_heads_label():
+    import csv
+
+    run = transfer(out="run")
+    with Path("run/predictions.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 20
+    right = np.mean([row["label"] == row["prediction"] for row in rows])
+    assert run.metrics["accuracy"]["value"] == pytest.approx(right)
+    assert all(0.5 <= float(row["probability"]) <= 1.0 for row in rows)

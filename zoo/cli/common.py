@@ -36,6 +36,13 @@ as_json = _option("--json", "as_json", is_flag=True, help="Print one JSON object
 quiet = _option("--quiet", is_flag=True, help="Print results only.")
 debug = _option("--debug", is_flag=True, help="Show the traceback of a failure.")
 head = _option("--head", default="logistic", show_default=True, help="Head to train.")
+coverage = _option(
+    "--coverage",
+    type=float,
+    default=0.9,
+    show_default=True,
+    help="Share of samples whose conformal set should hold their class.",
+)
 out = _option("--out", type=click.Path(path_type=Path), help="Folder of the run.")
 dry_run = _option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 

@@ -77,6 +77,7 @@ def _object(run: str, predictions: Predictions) -> dict[str, Any]:
                 "label": p.label,
                 "probability": p.probability,
                 "probabilities": list(p.probabilities),
+                "conformal_set": None if p.conformal_set is None else list(p.conformal_set),
             }
             for p in predictions
         ],
@@ -94,6 +95,7 @@ def _write(predictions: Predictions, path: Path) -> None:
     from zoo.runs.folder import safe_cell
 
     header = ["item", "label", "probability", *(f"p:{name}" for name in predictions.names)]
+    header.append("conformal_set")
     with (
         replacing(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
@@ -102,4 +104,5 @@ def _write(predictions: Predictions, path: Path) -> None:
         writer.writerow([safe_cell(cell) for cell in header])
         for p in predictions:
             numbers = [f"{x:.6f}" for x in (p.probability, *p.probabilities)]
-            writer.writerow([safe_cell(p.item), safe_cell(p.label), *numbers])
+            together = "|".join(p.conformal_set or ())
+            writer.writerow([*map(safe_cell, (p.item, p.label)), *numbers, safe_cell(together)])

@@ -11,12 +11,21 @@ from zoo.cli import common
 if TYPE_CHECKING:
     from zoo.runs import Run
 
+_LABELS: dict[str, str | None] = {
+    "brier": "Brier score",
+    "ece": "calibration error",
+    "conformal_coverage": "in conformal set",
+    "conformal_set_size": "classes in a set",
+    "log_loss_uncalibrated": None,  # stands with the calibration
+}
+
 
 @click.command("transfer")
 @common.model
 @common.data
 @common.columns
 @common.head
+@common.coverage
 @common.out
 @common.compute
 @common.dry_run
@@ -77,7 +86,12 @@ def lines(run: Run) -> list[str]:
     ]
     primary = evaluation["primary"]
     for name, metric in evaluation["metrics"].items():
-        label = name.replace("_", " ")
+        if (label := _LABELS.get(name, name.replace("_", " "))) is None:
+            continue
         value = f"{metric['value']:.3f}   95 % interval {metric['low']:.3f} to {metric['high']:.3f}"
         out.append(f"{label:<18}{value}" + (f"   on {how}" if name == primary else ""))
+    if calibration := summary.get("calibration"):
+        before = evaluation["metrics"]["log_loss_uncalibrated"]["value"]
+        on = f"{calibration['method']}, on {calibration['rows']} out-of-fold rows"
+        out.append(f"calibration       {on}; log loss without: {before:.3f}")
     return [*out, f"run       {summary['run']}"]

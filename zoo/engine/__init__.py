@@ -1,6 +1,19 @@
 """The native core's Python face: numpy in, numpy out, nothing else imported."""
 
 from zoo._core import build_info
+from zoo.engine.calibration import (
+    brier_score,
+    centred,
+    confidence_bins,
+    conformal_sets,
+    conformal_threshold,
+    expected_calibration_error,
+    fit_shrunk_temperature,
+    fit_vector_scaling,
+    log_softmax,
+    softmax,
+    squared_errors,
+)
 from zoo.engine.digests import FileDigests, sample_digest
 from zoo.engine.exchange import Exported, Imported, export_rows, import_rows
 from zoo.engine.heads import (
@@ -48,15 +61,24 @@ __all__ = [
     "ShardView",
     "StoreInfo",
     "VerifyReport",
+    "brier_score",
     "build_info",
+    "centred",
     "class_means",
+    "confidence_bins",
+    "conformal_sets",
+    "conformal_threshold",
+    "expected_calibration_error",
     "export_rows",
     "fit_logistic",
     "fit_multilabel",
+    "fit_shrunk_temperature",
     "fit_temperature",
+    "fit_vector_scaling",
     "import_rows",
     "knn_search",
     "list_stores",
+    "log_softmax",
     "logistic_left_out",
     "mark_used",
     "principal_axes",
@@ -66,7 +88,9 @@ __all__ = [
     "row_keys",
     "sample_digest",
     "search_logistic",
+    "softmax",
     "squared_distances",
+    "squared_errors",
     "strength_grid",
     "total_variance",
 ]

@@ -71,15 +71,19 @@ class KnnHead(Head):
         judged = arrays.require_folds(folds, self.name)
         grid = tuple(sorted(strengths, reverse=True)) or self.strengths(rows, target)
         x = rows.array()
-        losses = np.zeros(len(grid))
+        losses, neighbours = np.zeros(len(grid)), []
         with arrays.data_errors(self.name):
             for fit_on, held in folds:
                 near, _ = engine.knn_search(x[fit_on], x[held], int(grid[0]), threads=self.threads)
                 labels = codes[fit_on][near]
                 losses += [log_loss_sum(_scores(labels[:, : int(s)], k), codes[held]) for s in grid]
+                neighbours.append(labels)
         losses /= judged
         self.strength = grid[int(np.argmin(losses))]
-        return SearchResult(grid, losses, self.strength)
+        held_scores = np.full((len(x), k), np.nan)
+        for (_, held), labels in zip(folds, neighbours, strict=True):
+            held_scores[held] = _scores(labels[:, : int(self.strength)], k)
+        return SearchResult(grid, losses, self.strength, held_scores)
 
     def scores(self, rows: Rows) -> np.ndarray:
         """(n, k) float64 log probabilities."""

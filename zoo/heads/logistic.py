@@ -76,13 +76,12 @@ class LogisticHead(Head):
                 x, codes, k, folds=folds, strengths=grid, threads=self.threads
             )
         self.strength = grid[path.chosen]
-        return SearchResult(grid, path.mean, self.strength)
+        return SearchResult(grid, path.mean, self.strength, _two_columns(path.scores))
 
     def scores(self, rows: Rows) -> np.ndarray:
         """(n, k) float64; two classes get the columns 0 and z."""
         arrays.require_width(rows, self._weights.shape[1], self.name)
-        z = arrays.linear_scores(rows, self._weights, self._intercepts)
-        return np.concatenate([np.zeros_like(z), z], axis=1) if z.shape[1] == 1 else z
+        return _two_columns(arrays.linear_scores(rows, self._weights, self._intercepts))
 
     def state(self) -> dict[str, np.ndarray]:
         """Weights (k or 1, d), intercepts and strength, float64."""
@@ -107,3 +106,8 @@ class LogisticHead(Head):
         if self._fit is None:
             return FitReport()
         return FitReport(self._fit.converged, self._fit.suboptimality)
+
+
+def _two_columns(z: np.ndarray) -> np.ndarray:
+    """(n, 1) scores of class 1 over class 0 as (n, 2); others as they are."""
+    return np.concatenate([0.0 * z, z], axis=1) if z.shape[1] == 1 else z

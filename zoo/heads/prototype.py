@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from zoo import engine
 from zoo.heads import arrays
-from zoo.plugin.head import Head, Rows
+from zoo.plugin.head import ArrayRows, Fold, Head, Rows, SearchResult
 
 if TYPE_CHECKING:
     from zoo.plugin.dataset import Target
@@ -68,6 +68,26 @@ class PrototypeHead(Head):
         means[empty] = (mass[~empty] @ present) / mass.sum()
         self._means = means
         self._offsets = np.where(empty, -np.log(2.0 * n), 0.0)
+
+    def search(
+        self,
+        rows: Rows,
+        target: Target,
+        folds: Sequence[Fold],
+        strengths: Sequence[float] = (),
+    ) -> SearchResult:
+        """Nothing to choose; the folds give scores of rows that their means did not see."""
+        del strengths
+        _, k = arrays.class_codes(target, rows, self.name)
+        held_scores = np.full((rows.shape[0], k), np.nan)
+        for fit_on, held in folds:
+            if len(np.unique(target.values[fit_on])) < 2:
+                continue
+            head = type(self)()
+            head.threads = self.threads
+            head.fit(ArrayRows(rows.gather(fit_on)), target.take(fit_on))
+            held_scores[held] = head.scores(ArrayRows(rows.gather(held)))
+        return SearchResult(held_scores=held_scores)
 
     def scores(self, rows: Rows) -> np.ndarray:
         """(n, k) float64."""

@@ -14,6 +14,8 @@ from zoo.plugin.head import ArrayRows, Fold, Head, Rows, SearchResult, log_loss_
 if TYPE_CHECKING:
     from zoo.plugin.dataset import Target
 
+_KEPT = 1 << 26  # scores of all strengths to remember, 512 MiB; beyond, the chosen is fitted again
+
 
 class RidgeHead(Head):
     """Least squares on one-hot classes, sharpened by a temperature fitted on left-out scores."""
@@ -68,21 +70,36 @@ class RidgeHead(Head):
         codes, k = arrays.class_codes(target, rows, self.name)
         grid = tuple(sorted(strengths, reverse=True)) or self.strengths(rows, target)
         x = rows.array()
-        losses = np.zeros(len(grid))
+        losses, held_scores = np.zeros(len(grid)), np.full((len(x), k), np.nan)
         with arrays.data_errors(self.name):
             if folds:
                 judged = arrays.require_folds(folds, self.name)
+                kept: list[list[np.ndarray]] = []
                 for fit_on, held in folds:
                     path = engine.ridge_path(
                         x[fit_on], codes[fit_on], k, strengths=grid, threads=self.threads
                     )
-                    losses += [_held_loss(fit, x[held], codes[held]) for fit in path]
+                    scores = [_scores(fit, x[held]) for fit in path]
+                    losses += [log_loss_sum(part, codes[held]) for part in scores]
+                    kept += [scores] if judged * k * len(grid) <= _KEPT else []
                 losses /= judged
+                best = int(np.argmin(losses))
+                for number, (fit_on, held) in enumerate(folds):
+                    if kept:
+                        held_scores[held] = kept[number][best]
+                        continue
+                    (fit,) = engine.ridge_path(
+                        x[fit_on], codes[fit_on], k, strengths=grid[best:][:1], threads=self.threads
+                    )
+                    held_scores[held] = _scores(fit, x[held])
             else:
                 path = engine.ridge_path(x, codes, k, strengths=grid, threads=self.threads)
                 losses = np.array([fit.loss for fit in path])
-        self.strength = grid[int(np.argmin(losses))]
-        return SearchResult(grid, losses, self.strength)
+                best = int(np.argmin(losses))
+                if (left_out := path[best].left_out) is not None:
+                    held_scores = left_out * path[best].inverse_temperature
+        self.strength = grid[best]
+        return SearchResult(grid, losses, self.strength, held_scores)
 
     def scores(self, rows: Rows) -> np.ndarray:
         """(n, k) float64, temperature included."""
@@ -105,6 +122,6 @@ class RidgeHead(Head):
         return head
 
 
-def _held_loss(fit: engine.RidgeFit, x: np.ndarray, codes: np.ndarray) -> float:
+def _scores(fit: engine.RidgeFit, x: np.ndarray) -> np.ndarray:
     scores = arrays.linear_scores(ArrayRows(x), fit.weights, fit.intercepts)
-    return log_loss_sum(fit.inverse_temperature * scores, codes)
+    return np.asarray(fit.inverse_temperature * scores)

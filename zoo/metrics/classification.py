@@ -3,7 +3,9 @@
 Accuracy has Wilson's interval (1927). The others have percentile intervals of 1,000 bootstrap
 resamples of rows. The first three depend on a row by its class and its predictions alone, so a
 resample is one multinomial draw over the distinct (class, predictions) of the data wherever those
-are few: the same distribution as drawing rows, without touching them.
+are few: the same distribution as drawing rows, without touching them. The expected calibration
+error is biased upwards, and a resample's is so twice: its interval is the bootstrap's mirrored at
+the value ("basic"; Davison and Hinkley 1997, section 5.2), which takes the bias out.
 
 For repeated cross-validation a value is the mean over the repeats. The interval is over rows: a
 resampled row brings its predictions of every repeat. It says how far another sample of as many
@@ -17,46 +19,56 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from zoo import engine
 from zoo.errors import DataError, UsageError
 
 RESAMPLES = 1_000
 _Z = 1.959963984540054  # two-sided 95 % of the normal distribution
 _CELLS = 4_000_000  # numbers in memory at once while resampling
 _BINS = 512
+_DRAWN = 2_048  # rows up to which resamples of several metrics together are drawn row by row
+_CONFIDENCES = 15  # bins of the expected calibration error, as in Guo et al. 2017
 
 Metrics = dict[str, dict[str, float]]
 
 
-def evaluate(scores: np.ndarray, codes: np.ndarray, names: Sequence[str], seed: int = 0) -> Metrics:
-    """Accuracy, balanced accuracy, macro F1 and log loss of scores whose softmax is the belief.
+def evaluate(
+    scores: np.ndarray,
+    codes: np.ndarray,
+    names: Sequence[str],
+    seed: int = 0,
+    *,
+    calibrated: np.ndarray | None = None,
+    sets: np.ndarray | None = None,
+) -> Metrics:
+    """How often the highest score is right, and how honest the softmax of the scores is.
 
     Args:
         scores: (n, k), or (r, n, k) for r repeats over the same rows.
         codes: (n,) class codes of the rows.
         names: the k class names.
         seed: of the resamples.
+        calibrated: scores of the same shape whose softmax is the belief, if not that of `scores`.
+        sets: bool of the same shape, the classes of each row's conformal set.
 
     Returns:
-        ``{metric: {"value", "low", "high"}}``. Balanced accuracy is the mean recall of the
-        classes that occur in `codes`; macro F1 the mean over those that occur or are predicted;
-        log loss is natural, its probabilities clipped to 2.2e-16 from 0 and 1.
+        ``{metric: {"value", "low", "high"}}``. Of the highest of `scores`: accuracy; balanced
+        accuracy, the mean recall of the classes that occur in `codes`; macro F1, the mean over
+        those that occur or are predicted. Of the belief: log loss, natural, its probabilities
+        clipped to 2.2e-16 from 0 and 1; `brier` in [0, 2] and `ece` as in `zoo.engine`. With
+        `sets` `conformal_coverage`, the share of sets that hold their row's class, and
+        `conformal_set_size`, their mean number of classes; with `calibrated`
+        `log_loss_uncalibrated`, that of `scores`.
 
     Raises:
         UsageError: no rows, or shapes that do not fit.
         DataError: a score is not a number.
     """
-    stack = np.asarray(scores, dtype=np.float64)
-    stack = stack[None] if stack.ndim == 2 else stack
     k = len(names)
-    if stack.ndim != 3 or stack.shape[1:] != (len(codes), k) or 0 in stack.shape:
-        raise UsageError(f"scores {np.shape(scores)} do not fit {len(codes)} rows of {k} classes")
-    if codes.min() < 0 or codes.max() >= k:
-        raise UsageError(f"class codes must be 0..{k - 1}")
-    if np.isnan(stack).any() or np.isneginf(stack.max(axis=2)).any() or np.isposinf(stack).any():
-        raise DataError(
-            "the head's scores hold values that are not numbers",
-            hint="features or labels may hold extreme values: look at them with zoo extract",
-        )
+    stack = _stack(scores, codes, k)
+    belief = stack if calibrated is None else _stack(calibrated, codes, k)
+    if belief.shape != stack.shape or (sets is not None and np.shape(sets) != np.shape(scores)):
+        raise UsageError("scores, calibrated scores and sets must have one shape")
     rng = np.random.Generator(np.random.PCG64(seed))
     predicted = stack.argmax(axis=2)
     out = {"accuracy": _wilson(float((predicted == codes).mean()), len(codes))}
@@ -66,9 +78,27 @@ def evaluate(scores: np.ndarray, codes: np.ndarray, names: Sequence[str], seed: 
     for i, metric in enumerate(("balanced_accuracy", "macro_f1")):
         resampled = np.concatenate([part[i] for part in drawn])
         out[metric] = _percentile(float(exact[i][0]), resampled)
-    losses = _losses(stack, codes)
-    out["log_loss"] = _percentile(float(losses.mean()), _resampled_means(losses, rng))
+    out["log_loss"] = _mean(_losses(belief, codes), rng)
+    out |= _honesty(engine.softmax(belief), codes, sets, rng)
+    if calibrated is not None:
+        out["log_loss_uncalibrated"] = _mean(_losses(stack, codes), rng)
     return out
+
+
+def _stack(scores: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
+    """(r, n, k) float64 scores, checked."""
+    stack = np.asarray(scores, dtype=np.float64)
+    stack = stack[None] if stack.ndim == 2 else stack
+    if stack.ndim != 3 or stack.shape[1:] != (len(codes), k) or 0 in stack.shape:
+        raise UsageError(f"scores {np.shape(scores)} do not fit {len(codes)} rows of {k} classes")
+    if codes.min() < 0 or codes.max() >= k:
+        raise UsageError(f"class codes must be 0..{k - 1}")
+    if np.isnan(stack).any() or np.isneginf(stack.max(axis=2)).any() or np.isposinf(stack).any():
+        raise DataError(
+            "the head's scores hold values that are not numbers",
+            hint="features or labels may hold extreme values: look at them with zoo extract",
+        )
+    return stack
 
 
 def _wilson(p: float, n: int) -> dict[str, float]:
@@ -85,6 +115,63 @@ def _wilson(p: float, n: int) -> dict[str, float]:
 def _percentile(value: float, resampled: np.ndarray) -> dict[str, float]:
     low, high = np.quantile(resampled, (0.025, 0.975)).tolist()
     return {"value": value, "low": min(value, low), "high": max(value, high)}
+
+
+def _mean(of_rows: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+    return _percentile(float(of_rows.mean()), _resampled_means(of_rows, rng))
+
+
+def _honesty(
+    chances: np.ndarray, codes: np.ndarray, sets: np.ndarray | None, rng: np.random.Generator
+) -> Metrics:
+    """Metrics of (r, n, k) probabilities and, where given, conformal sets; one draw for all."""
+    r, n, _ = chances.shape
+    confidence = chances.max(axis=2)
+    gaps = (chances.argmax(axis=2) == codes) - confidence
+    binned = np.zeros((n, r, _CONFIDENCES))
+    for repeat in range(r):
+        place = engine.confidence_bins(confidence[repeat], _CONFIDENCES)
+        binned[np.arange(n), repeat, place] = gaps[repeat]
+    columns = [np.mean([engine.squared_errors(p, codes) for p in chances], axis=0)]
+    names = ["brier"]
+    if sets is not None:
+        of_rows = np.reshape(sets, chances.shape).astype(np.float64)
+        covered = np.take_along_axis(of_rows, codes[None, :, None], axis=2)[..., 0]
+        columns += [covered.mean(axis=0), of_rows.sum(axis=2).mean(axis=0)]
+        names += ["conformal_coverage", "conformal_set_size"]
+    values = np.concatenate([np.stack(columns, axis=1), binned.reshape(n, -1)], axis=1)
+    exact, drawn = values.mean(axis=0)[None], _resampled_columns(values, rng)
+    out = {name: _percentile(float(exact[0, i]), drawn[:, i]) for i, name in enumerate(names)}
+    error, errors = (np.abs(part[:, len(names) :]).sum(axis=1) / r for part in (exact, drawn))
+    low, high = (2 * error[0] - np.quantile(errors, (0.975, 0.025))).tolist()
+    value = float(error[0])
+    out["ece"] = {
+        "value": value,
+        "low": max(0.0, min(value, low)),
+        "high": min(1.0, max(value, high)),
+    }
+    return {name: out[name] for name in ("brier", "ece", *names[1:])}
+
+
+def _resampled_columns(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(1000, c) column means of resamples of the rows of (n, c) values.
+
+    Beyond 2,048 rows normal draws of the same mean and covariance, from which means of so many
+    rows cannot be told.
+    """
+    n = len(values)
+    if n > _DRAWN:
+        covariance = np.cov(values, rowvar=False, bias=True) / n
+        return rng.multivariate_normal(
+            values.mean(axis=0), covariance, RESAMPLES, check_valid="ignore", method="eigh"
+        )
+    out, size = np.empty((RESAMPLES, values.shape[1])), max(1, _CELLS // n)
+    for start in range(0, RESAMPLES, size):
+        b = min(size, RESAMPLES - start)
+        rows = rng.integers(n, size=(b, n)) + n * np.arange(b)[:, None]
+        counts = np.bincount(rows.ravel(), minlength=b * n).reshape(b, n)
+        out[start : start + b] = counts.astype(np.float64) @ values / n
+    return out
 
 
 def _kinds(codes: np.ndarray, predicted: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

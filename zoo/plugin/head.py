@@ -88,11 +88,15 @@ class SearchResult:
         strengths: the s strengths tried, strongest first.
         losses: (s,) mean held-out loss over all judged rows of all folds; lower is better.
         best: the strength chosen; None where the head has none.
+        held_scores: (n, k) float64 scores at the chosen strength of each row by a fit that did not
+            see it, NaN for rows that no fold held; the run calibrates the head on them. None where
+            a search does not keep them: then the head's scores are believed as they are.
     """
 
     strengths: tuple[float, ...] = ()
     losses: np.ndarray | None = None
     best: float | None = None
+    held_scores: np.ndarray | None = None
 
 
 class Head(ABC):
@@ -125,7 +129,10 @@ class Head(ABC):
 
     @abstractmethod
     def state(self) -> dict[str, np.ndarray]:
-        """All that `from_state` needs, as named arrays; never a pickle."""
+        """All that `from_state` needs, as named arrays; never a pickle.
+
+        Names that start with ``calibration/`` are the run's, which keeps its own in the same file.
+        """
 
     @classmethod
     @abstractmethod
@@ -157,16 +164,22 @@ class Head(ABC):
             return SearchResult()
         if target.task != "class":
             raise UsageError(f"head '{self.name}' has no search for task '{target.task}'")
-        losses = np.zeros(len(grid))
-        for fit_on, held in folds:
-            fit_rows, held_rows = ArrayRows(rows.gather(fit_on)), ArrayRows(rows.gather(held))
-            for s, strength in enumerate(grid):
-                self.strength = strength
-                self.fit(fit_rows, target.take(fit_on))
-                losses[s] += log_loss_sum(self.scores(held_rows), target.values[held])
-        losses /= max(1, sum(len(held) for _, held in folds))
-        self.strength = grid[int(np.argmin(np.where(np.isnan(losses), np.inf, losses)))]
-        return SearchResult(grid, losses, self.strength)
+        judged = max(1, sum(len(held) for _, held in folds))
+        losses, least = np.zeros(len(grid)), np.inf
+        best, held_scores = grid[0], None
+        for s, strength in enumerate(grid):  # outside, so that two sets of scores are kept, not s
+            self.strength = strength
+            tried = np.full((rows.shape[0], len(target.names)), np.nan)
+            for fit_on, held in folds:
+                self.fit(ArrayRows(rows.gather(fit_on)), target.take(fit_on))
+                tried[held] = self.scores(ArrayRows(rows.gather(held)))
+                losses[s] += log_loss_sum(tried[held], target.values[held])
+            losses[s] /= judged
+            if held_scores is None or losses[s] < least:
+                best, held_scores = strength, tried
+                least = np.inf if np.isnan(losses[s]) else losses[s]
+        self.strength = best
+        return SearchResult(grid, losses, self.strength, held_scores)
 
     def report(self) -> FitReport:
         """How the last fit ended."""

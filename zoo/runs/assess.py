@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.engine import log_softmax, softmax
+from zoo.heads.calibration import Calibration, fit_calibration
 from zoo.metrics import evaluate
 from zoo.plugin import ArrayRows, Fold, Head, SearchResult, Target
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from zoo.data.splits import SplitPlan
 
 
@@ -25,20 +25,39 @@ class Assessment:
     Attributes:
         head: refitted on all rows that are not test.
         search: the search that chose its strength.
+        calibration: fitted on the search's out-of-fold scores; None where it kept none.
         metrics: name -> value, low, high.
         rows: (m,) row numbers that were judged.
-        scores: (m, k) their scores; with repeated folds the mean log probabilities.
-        seconds: wall time of searching and fitting the final head.
+        scores: (m, k) the head's own; with repeated folds the mean log probabilities.
+        probabilities: (m, k) calibrated; with repeated folds of their mean logarithms.
+        seconds: wall time of searching, calibrating and fitting the final head.
         evaluation_seconds: wall time of everything else here.
     """
 
     head: Head
     search: SearchResult
+    calibration: Calibration | None
     metrics: dict[str, dict[str, float]]
     rows: np.ndarray
     scores: np.ndarray
+    probabilities: np.ndarray
     seconds: float
     evaluation_seconds: float
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What heads say of rows that they have not seen, each array (m, k) or (r, m, k).
+
+    Attributes:
+        scores: the heads' own; their highest is the label.
+        calibrated: scores whose softmax is the probabilities.
+        sets: bool, the conformal sets; all classes where a head has no calibration.
+    """
+
+    scores: np.ndarray
+    calibrated: np.ndarray
+    sets: np.ndarray
 
 
 def assess(
@@ -49,8 +68,14 @@ def assess(
     *,
     seed: int,
     threads: int,
+    coverage: float = 0.9,
 ) -> Assessment:
-    """Search, evaluate and fit by the plan's protocol.
+    """Search, calibrate, evaluate and fit by the plan's protocol.
+
+    A calibration changes probabilities and sets, never a label: that is the highest of the head's
+    own scores, here, in predictions.csv and for new samples alike. With repeated folds each outer
+    fold's head is calibrated on its own inner out-of-fold scores, so that no row has a part in the
+    probabilities that it judges.
 
     Args:
         make_head: gives a new untrained head.
@@ -59,81 +84,92 @@ def assess(
         plan: which rows are for what.
         seed: of heads and bootstraps.
         threads: upper bound for the heads.
+        coverage: of the conformal sets, in (0, 1).
     """
     start = time.perf_counter()
     rows = plan.judge
-    measured = np.zeros(0)
-    if plan.protocol == "cv":
-        measured = _out_of_fold(make_head, features, target, plan, seed=seed, threads=threads)
+    train = _Trainer(make_head, features, target, seed, threads, coverage)
+    measured = _out_of_fold(train, plan) if plan.protocol == "cv" else None
     judged = time.perf_counter()
-    head, search = _search_and_fit(
-        make_head, features, target, (plan.final, plan.folds), seed=seed, threads=threads
-    )
+    head, search, calibration = train(plan.final, plan.folds)
     seconds = time.perf_counter() - judged
-    if plan.protocol == "cv":
-        parts = [_log_softmax(measured[repeat]) for repeat in range(len(measured))]
-        scores: np.ndarray = np.stack(parts).mean(axis=0)
+    if measured is None:
+        measured = _judge(head, calibration, features[rows])
+        scores, calibrated = measured.scores, measured.calibrated
     else:
-        scores = measured = head.scores(ArrayRows(features[rows]))
-    metrics = evaluate(measured, target.values[rows], target.names, seed)
+        scores, calibrated = (
+            log_softmax(part).mean(axis=0) for part in (measured.scores, measured.calibrated)
+        )
+    metrics = evaluate(
+        measured.scores,
+        target.values[rows],
+        target.names,
+        seed,
+        calibrated=None if calibration is None else measured.calibrated,
+        sets=None if calibration is None else measured.sets,
+    )
     return Assessment(
-        head, search, metrics, rows, scores, seconds, time.perf_counter() - start - seconds
+        head,
+        search,
+        calibration,
+        metrics,
+        rows,
+        scores,
+        softmax(scores if calibration is None else calibrated),
+        seconds,
+        time.perf_counter() - start - seconds,
     )
 
 
-def probabilities(scores: np.ndarray) -> np.ndarray:
-    """(n, k) softmax of (n, k) scores in float64."""
-    return np.asarray(np.exp(_log_softmax(scores)))
+@dataclass(frozen=True)
+class _Trainer:
+    """Makes heads: strength chosen by folds, calibrated on them, fitted on rows."""
+
+    make_head: Callable[[], Head]
+    features: np.ndarray
+    target: Target
+    seed: int
+    threads: int
+    coverage: float
+
+    def __call__(
+        self, rows: np.ndarray, folds: Sequence[Fold]
+    ) -> tuple[Head, SearchResult, Calibration | None]:
+        head = self.make_head()
+        head.threads = self.threads
+        some, labels = ArrayRows(self.features[rows]), self.target.take(rows)
+        place = np.full(len(self.features), -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        inner = [(place[fit], place[held]) for fit, held in folds]
+        search = head.search(some, labels, inner) if inner else SearchResult()
+        calibration = fit_calibration(search.held_scores, labels.values, coverage=self.coverage)
+        head.fit(some, labels, seed=self.seed)
+        return head, search, calibration
 
 
-def _search_and_fit(
-    make_head: Callable[[], Head],
-    features: np.ndarray,
-    target: Target,
-    chosen: tuple[np.ndarray, Sequence[Fold]],
-    *,
-    seed: int,
-    threads: int,
-) -> tuple[Head, SearchResult]:
-    """A head whose strength is chosen by folds, then fitted on rows; `chosen` is (rows, folds)."""
-    rows, folds = chosen
-    head = make_head()
-    head.threads = threads
-    some, labels = ArrayRows(features[rows]), target.take(rows)
-    place = np.full(len(features), -1, np.int64)
-    place[rows] = np.arange(len(rows))
-    inner = [(place[fit], place[held]) for fit, held in folds]
-    search = head.search(some, labels, inner) if inner else SearchResult()
-    head.fit(some, labels, seed=seed)
-    return head, search
+def _judge(head: Head, calibration: Calibration | None, x: np.ndarray) -> _Judged:
+    scores = head.scores(ArrayRows(x))
+    if calibration is None:
+        return _Judged(scores, scores, np.ones(scores.shape, np.bool_))
+    calibrated = calibration.apply(scores)
+    return _Judged(scores, calibrated, calibration.sets(calibrated))
 
 
-def _out_of_fold(
-    make_head: Callable[[], Head],
-    features: np.ndarray,
-    target: Target,
-    plan: SplitPlan,
-    *,
-    seed: int,
-    threads: int,
-) -> np.ndarray:
-    """(r, m, k) scores: in each of r repeats every judged row's, by the head that did not see it.
+def _out_of_fold(train: _Trainer, plan: SplitPlan) -> _Judged:
+    """In each of r repeats every judged row's scores, by the head that did not see it.
 
     Inside a fold the strength is chosen on the other folds of the same repeat in turn.
     """
-    place = np.full(len(features), -1, np.int64)
+    target = train.target
+    place = np.full(len(train.features), -1, np.int64)
     place[plan.judge] = np.arange(len(plan.judge))
-    scores = np.zeros((len(plan.repeats), len(plan.judge), len(target.names)))
+    shape = len(plan.repeats), len(plan.judge), len(target.names)
+    out = _Judged(np.zeros(shape), np.zeros(shape), np.zeros(shape, np.bool_))
     for repeat, outer in enumerate(plan.repeats):
         for number, (fit_on, held) in enumerate(outer):
-            inner = plan.inner(repeat, number, target.values)
-            head, _ = _search_and_fit(
-                make_head, features, target, (fit_on, inner), seed=seed, threads=threads
-            )
-            scores[repeat, place[held]] = head.scores(ArrayRows(features[held]))
-    return scores
-
-
-def _log_softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    shifted = scores - scores.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+            head, _, calibration = train(fit_on, plan.inner(repeat, number, target.values))
+            judged = _judge(head, calibration, train.features[held])
+            out.scores[repeat, place[held]] = judged.scores
+            out.calibrated[repeat, place[held]] = judged.calibrated
+            out.sets[repeat, place[held]] = judged.sets
+    return out

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.errors import DataError, UsageError
+from zoo.heads.calibration import Calibration, without_calibration
 
 if TYPE_CHECKING:
     from zoo.plugin import Head
@@ -44,7 +45,7 @@ class Run:
     plan: dict[str, Any]
     registry: Registry = field(repr=False)
     features: np.ndarray | None = field(default=None, repr=False)
-    _head: Head | None = field(default=None, repr=False)
+    _head: tuple[Head, Calibration | None] | None = field(default=None, repr=False)
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
@@ -59,9 +60,12 @@ class Run:
     @property
     def head(self) -> Head:
         """The trained head; raises DataError where its file is missing or damaged."""
-        if self._head is None:
-            self._head = _load_head(self.folder, self.plan, self.registry)
-        return self._head
+        return self._loaded()[0]
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What makes its scores probabilities; None where it was not calibrated."""
+        return self._loaded()[1]
 
     def predict(self, items: Any, **options: Any) -> list[Any]:
         """Labels with probabilities for new samples; see `zoo.runs.run_predict`."""
@@ -69,6 +73,11 @@ class Run:
         from zoo.runs.predict import run_predict
 
         return run_predict(self.registry, self, items, options=RunOptions(**options))
+
+    def _loaded(self) -> tuple[Head, Calibration | None]:
+        if self._head is None:
+            self._head = _load_head(self.folder, self.plan, self.registry)
+        return self._head
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,7 @@ def save_run(
     plan: dict[str, Any],
     ledger: dict[str, Any],
     head: Head,
+    calibration: Calibration | None,
     predictions: list[tuple[str, str, str, str, float]],
     features: np.ndarray,
     registry: Registry,
@@ -119,7 +129,8 @@ def save_run(
     from safetensors.numpy import save
 
     plan = {"schema": 1, **plan}
-    state = {name: np.asarray(array, order="C") for name, array in head.state().items()}
+    arrays = {**head.state(), **({} if calibration is None else calibration.state())}
+    state = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     files = {
         "head.safetensors": save(state, {"head": summary["head"]["name"]}),
         "predictions.csv": _csv(predictions),
@@ -140,7 +151,7 @@ def save_run(
         ) from error
     finally:
         shutil.rmtree(written, ignore_errors=True)
-    return Run(folder, summary, plan, registry, features, head)
+    return Run(folder, summary, plan, registry, features, (head, calibration))
 
 
 def _move(written: Path, place: RunPlace, summary: dict[str, Any]) -> Path:
@@ -201,7 +212,9 @@ def safe_cell(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _load_head(folder: Path, plan: dict[str, Any], registry: Registry) -> Head:
+def _load_head(
+    folder: Path, plan: dict[str, Any], registry: Registry
+) -> tuple[Head, Calibration | None]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -210,8 +223,10 @@ def _load_head(folder: Path, plan: dict[str, Any], registry: Registry) -> Head:
         state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise DataError(f"'{path}' is missing or damaged: {error}") from error
-    made: Head = registry.create("head", plan["options"]["head"])
-    return type(made).from_state(state)
+    name = plan["options"]["head"]
+    made: Head = registry.create("head", name)
+    calibration = Calibration.from_state(state, name)
+    return type(made).from_state(without_calibration(state)), calibration
 
 
 def _csv(predictions: list[tuple[str, str, str, str, float]]) -> bytes:

@@ -31,6 +31,7 @@ class RunOptions:
         input, target, group, task: what in the data is what.
         head: name of the head to train.
         out: the run's folder; None picks ``./runs/<name>``.
+        coverage: share of samples whose conformal set should hold their class, in (0, 1).
         limit: at most so many samples, drawn by `seed`; 0 for all.
         preprocess: overrides, as a TOML file, ``key=value,...`` or a mapping of its keys.
         threads: None for all that the process may use.
@@ -45,6 +46,7 @@ class RunOptions:
     head: str = "logistic"
     out: Path | str | None = None
     seed: int = 0
+    coverage: float = 0.9
     device: str = "auto"
     dtype: str = "auto"
     runtime: str = "auto"
@@ -70,6 +72,8 @@ class RunOptions:
             raise UsageError(f"limit {self.limit} is negative")
         if self.seed < 0:
             raise UsageError(f"seed {self.seed} is negative")
+        if not 0.0 < self.coverage < 1.0:
+            raise UsageError(f"coverage {self.coverage} does not lie between 0 and 1")
 
     @property
     def thread_count(self) -> int:
@@ -105,5 +109,5 @@ class RunOptions:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values for run.json: what decides the result."""
         names = ("input", "target", "group", "task", "head", "seed", "device", "dtype", "runtime")
-        chosen = {name: getattr(self, name) for name in (*names, "limit")}
+        chosen = {name: getattr(self, name) for name in (*names, "limit", "coverage")}
         return {**chosen, "preprocess": self.overrides()}

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.engine import softmax
 from zoo.errors import DataError, SourceError
 from zoo.features import extract
 from zoo.features.provenance import changed
 from zoo.plugin import ArrayRows, Dataset, Item, Source, Target
-from zoo.runs.assess import probabilities
 from zoo.runs.prepare import open_model, open_unlabelled
 
 if TYPE_CHECKING:
@@ -25,12 +25,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One sample's label with the probabilities of all classes, in the order of `names`."""
+    """One sample's label and what else it may be.
+
+    Attributes:
+        item: its name.
+        label: the class of the head's highest score.
+        probability: the label's.
+        probabilities: of all classes, in the order of `names`; calibrated where the run is.
+        conformal_set: names of the classes of its conformal set, likeliest first, at the run's
+            coverage; None where the run is not calibrated.
+    """
 
     item: str
     label: str
     probability: float
     probabilities: tuple[float, ...]
+    conformal_set: tuple[str, ...] | None = None
 
 
 class Predictions(list[Prediction]):
@@ -69,18 +79,30 @@ def run_predict(registry: Registry, run: Run, inputs: Any, *, options: RunOption
         extracted = extract(dataset, model, options.extract_options())
     _say_other_key(extracted, run, options)
     with registry.blaming("head", trained["head"]):
-        chances = probabilities(run.head.scores(ArrayRows(extracted.features)))
-    if chances.shape[1] != len(run.names):
-        raise DataError(f"the head of '{run.folder}' has {chances.shape[1]} classes")
-    best = chances.argmax(axis=1)
+        scores = run.head.scores(ArrayRows(extracted.features))
+    if scores.shape[1] != len(run.names):
+        raise DataError(f"the head of '{run.folder}' has {scores.shape[1]} classes")
+    best, calibration = scores.argmax(axis=1), run.calibration
+    calibrated = scores if calibration is None else calibration.apply(scores)
+    chances = softmax(calibrated)
+    sets = None if calibration is None else calibration.sets(calibrated)
     out = Predictions(
         Prediction(
-            item.name, run.names[best[i]], float(chances[i, best[i]]), tuple(chances[i].tolist())
+            item.name,
+            run.names[best[i]],
+            float(chances[i, best[i]]),
+            tuple(chances[i].tolist()),
+            None if sets is None else _names(run.names, chances[i], sets[i]),
         )
         for i, item in enumerate(extracted.dataset.items)
     )
     out.bad, out.forwards, out.names = extracted.bad, extracted.forwards, run.names
     return out
+
+
+def _names(names: tuple[str, ...], chances: np.ndarray, chosen: np.ndarray) -> tuple[str, ...]:
+    """The chosen names, the likeliest first."""
+    return tuple(names[i] for i in np.argsort(-chances, kind="stable") if chosen[i])
 
 
 def _check_contract(model: Model, run: Run) -> None:

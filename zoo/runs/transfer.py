@@ -13,7 +13,7 @@ import zoo
 from zoo.data import plan_splits, usable
 from zoo.errors import DataError
 from zoo.features import extract
-from zoo.runs.assess import Assessment, assess, probabilities
+from zoo.runs.assess import Assessment, assess
 from zoo.runs.folder import Run, RunPlace, save_run
 from zoo.runs.prepare import open_data, open_model
 
@@ -69,6 +69,7 @@ def _transfer(registry: Registry, source: str, data: Any, labels: Any, options: 
             plan,
             seed=options.seed,
             threads=options.thread_count,
+            coverage=options.coverage,
         )
     report = assessment.head.report()
     if report.converged is False:
@@ -84,6 +85,7 @@ def _transfer(registry: Registry, source: str, data: Any, labels: Any, options: 
         plan=_plan_record(source, data, model, extracted, plan, options),
         ledger=ledger,
         head=assessment.head,
+        calibration=assessment.calibration,
         predictions=_predictions(extracted, plan, assessment),
         features=extracted.features,
         registry=registry,
@@ -155,7 +157,7 @@ def _summary(  # noqa: PLR0917
     assessment: Assessment,
     options: RunOptions,
 ) -> dict[str, Any]:
-    report = assessment.head.report()
+    report, calibration = assessment.head.report(), assessment.calibration
     return {
         "schema": 1,
         "run": "",
@@ -176,6 +178,7 @@ def _summary(  # noqa: PLR0917
             "primary": "accuracy",
             "metrics": assessment.metrics,
         },
+        "calibration": None if calibration is None else calibration.summary(),
         "verdict": None,
     }
 
@@ -216,11 +219,14 @@ def _plan_record(  # noqa: PLR0917
 def _predictions(
     extracted: Extracted, plan: SplitPlan, assessment: Assessment
 ) -> list[tuple[str, str, str, str, float]]:
-    """Item, split, label, prediction and its probability for every judged row."""
+    """Item, split, label, prediction and its probability for every judged row.
+
+    The prediction is the highest of the head's own scores; the probability is calibrated.
+    """
     names = extracted.dataset.target.names
     split = split_names(extracted.dataset, plan)
-    chances = probabilities(assessment.scores)
-    best = chances.argmax(axis=1)
+    chances = assessment.probabilities
+    best = assessment.scores.argmax(axis=1)
     codes = extracted.dataset.target.values
     return [
         (
