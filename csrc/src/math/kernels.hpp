@@ -13,9 +13,10 @@ struct TileKernels {
   // out[i * ldo + c] = sum_j x[i][j] * w[c * ldw + j], for i < m and c < k.
   void (*dots)(const T* const* x, std::size_t m, std::size_t d, const T* w, std::size_t ldw,
                std::size_t k, T* out, std::size_t ldo);
-  // g[c * ldg + j] += sum_i r[i * ldr + c] * x[i][j], the sum over i < m first, in order.
+  // g[c * ldg + j] += sum_i r[i * ldr + c] * x[i][j], the sum over i < m first, in order. Fetches
+  // the m rows of `next` meanwhile, unless it is null: `dots` waits for memory, this computes.
   void (*outer)(const T* const* x, std::size_t m, std::size_t d, const T* r, std::size_t ldr,
-                std::size_t k, T* g, std::size_t ldg);
+                std::size_t k, T* g, std::size_t ldg, const T* const* next);
 };
 
 // Logits of some rows in a few columns of a wider tile, to be replaced by what they give.

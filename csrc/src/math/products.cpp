@@ -49,7 +49,7 @@ std::vector<double> rows_combined(const Context& context, MatrixView<T> r, Matri
     for (std::size_t i = blocks.begin(b); i < blocks.end(b); i += kRowTile) {
       const std::size_t count = std::min(kRowTile, blocks.end(b) - i);
       tile.outer(rows.data() + i, count, x.cols, r.row(i), r.stride, r.cols,
-                 parts.data() + b * size, x.cols);
+                 parts.data() + b * size, x.cols, nullptr);
     }
   });
   std::vector<double> out(size);
@@ -74,7 +74,7 @@ std::vector<double> gram(const Context& context, MatrixView<T> x) {
       const std::size_t count = std::min(kRowTile, x.rows - i);
       for (std::size_t t = 0; t < count; ++t) shifted[t] = rows[i + t] + c;
       tile.outer(shifted.data(), count, d - c, x.row(i) + c, x.stride, width,
-                 out.data() + c * d + c, d);
+                 out.data() + c * d + c, d, nullptr);
     }
   });
   for (std::size_t i = 0; i < d; ++i) {

@@ -122,6 +122,10 @@ class Pass {
 
   void tile(Share<A>& share, std::size_t begin, std::size_t count, std::vector<A>& values,
             std::vector<A>& wide) const {
+    const A* const* next = nullptr;
+    if constexpr (sizeof(A) == sizeof(T)) {
+      if (begin + 2 * count <= rows_.rows.size()) next = rows_.rows.data() + begin + count;
+    }
     const A* pointers[kLogisticTile];
     const A* const* x = nullptr;
     const std::size_t columns = columns_.first.back(), d = rows_.d;
@@ -143,7 +147,7 @@ class Pass {
                     columns);
       for (; q < end; ++q) row_wise(share, q, begin, count, values);
       products.outer(x, count, d, values.data() + from, columns, width,
-                     share.gradient.data() + from * d, d);
+                     share.gradient.data() + from * d, d, next);
     }
   }
 

@@ -210,9 +210,16 @@ void dots_tile(const T* const* x, std::size_t d, const T* w, std::size_t ldw, T*
 
 template <typename T, int kCols, int kVectors>
 void outer_tile(const T* const* x, std::size_t m, std::size_t j, const T* r, std::size_t ldr, T* g,
-                std::size_t ldg) {
+                std::size_t ldg, const T* const* next) {
   Vector<T> sum[kCols][kVectors] = {};
   for (std::size_t i = 0; i < m; ++i) {
+#if defined(__GNUC__)
+    if (next != nullptr) {
+      for (int v = 0; v < kVectors; ++v) {
+        __builtin_prefetch(next[i] + j + static_cast<std::size_t>(v) * kLanes<T>, 0, 2);
+      }
+    }
+#endif
     Vector<T> xv[kVectors];
     for (int v = 0; v < kVectors; ++v) {
       xv[v] = load(x[i] + j + static_cast<std::size_t>(v) * kLanes<T>);
@@ -258,13 +265,13 @@ void dots_columns(const T* const* x, std::size_t m, std::size_t d, const T* w, s
 
 template <typename T, int kCols>
 void outer_columns(const T* const* x, std::size_t m, std::size_t d, const T* r, std::size_t ldr,
-                   T* g, std::size_t ldg) {
+                   T* g, std::size_t ldg, const T* const* next) {
   constexpr std::size_t kWide = ZOO_TILE_VECTORS * kLanes<T>;
   std::size_t j = 0;
   for (; j + kWide <= d; j += kWide) {
-    outer_tile<T, kCols, ZOO_TILE_VECTORS>(x, m, j, r, ldr, g, ldg);
+    outer_tile<T, kCols, ZOO_TILE_VECTORS>(x, m, j, r, ldr, g, ldg, next);
   }
-  for (; j + kLanes<T> <= d; j += kLanes<T>) outer_tile<T, kCols, 1>(x, m, j, r, ldr, g, ldg);
+  for (; j + kLanes<T> <= d; j += kLanes<T>) outer_tile<T, kCols, 1>(x, m, j, r, ldr, g, ldg, next);
   if (j < d) outer_tail<T, kCols>(x, m, j, d - j, r, ldr, g, ldg);
 }
 
@@ -306,24 +313,25 @@ void dots(const T* const* x, std::size_t m, std::size_t d, const T* w, std::size
 
 template <typename T>
 void outer(const T* const* x, std::size_t m, std::size_t d, const T* r, std::size_t ldr,
-           std::size_t k, T* g, std::size_t ldg) {
+           std::size_t k, T* g, std::size_t ldg, const T* const* next) {
   column_blocks(k, [&](std::size_t c, std::size_t width) {
     T* gc = g + c * ldg;
+    const T* const* ahead = c == 0 ? next : nullptr;
     switch (width) {
       case 1:
-        return outer_columns<T, 1>(x, m, d, r + c, ldr, gc, ldg);
+        return outer_columns<T, 1>(x, m, d, r + c, ldr, gc, ldg, ahead);
       case 2:
-        return outer_columns<T, 2>(x, m, d, r + c, ldr, gc, ldg);
+        return outer_columns<T, 2>(x, m, d, r + c, ldr, gc, ldg, ahead);
       case 3:
-        return outer_columns<T, 3>(x, m, d, r + c, ldr, gc, ldg);
+        return outer_columns<T, 3>(x, m, d, r + c, ldr, gc, ldg, ahead);
       case 4:
-        return outer_columns<T, 4>(x, m, d, r + c, ldr, gc, ldg);
+        return outer_columns<T, 4>(x, m, d, r + c, ldr, gc, ldg, ahead);
 #if ZOO_TILE_COLS > 5
       case 5:
-        return outer_columns<T, 5>(x, m, d, r + c, ldr, gc, ldg);
+        return outer_columns<T, 5>(x, m, d, r + c, ldr, gc, ldg, ahead);
 #endif
       default:
-        return outer_columns<T, ZOO_TILE_COLS>(x, m, d, r + c, ldr, gc, ldg);
+        return outer_columns<T, ZOO_TILE_COLS>(x, m, d, r + c, ldr, gc, ldg, ahead);
     }
   });
 }
