@@ -5,55 +5,18 @@
 
 #include <optional>
 
+#include "arrays.hpp"
 #include "bindings.hpp"
-#include "zoo/error.hpp"
 #include "zoo/logistic.hpp"
 #include "zoo/neighbours.hpp"
 #include "zoo/products.hpp"
 #include "zoo/prototype.hpp"
-#include "zoo/ridge.hpp"
 #include "zoo/temperature.hpp"
 
 namespace py = pybind11;
 
 namespace zoo::bindings {
 namespace {
-
-template <typename T>
-using Array = py::array_t<T, py::array::c_style>;
-using Codes = Array<std::int64_t>;
-using Weights = std::optional<Array<double>>;
-
-template <typename T>
-MatrixView<T> matrix(const Array<T>& x, const char* name) {
-  if (x.ndim() != 2) {
-    throw Error(ErrorKind::kInvalid, std::string(name) + " must have 2 dimensions");
-  }
-  const auto cols = static_cast<std::size_t>(x.shape(1));
-  return {x.data(), static_cast<std::size_t>(x.shape(0)), cols, cols};
-}
-
-Labels labels_of(const Codes& codes, const Weights& weights, std::size_t classes,
-                 std::size_t rows) {
-  if (codes.ndim() != 1 || static_cast<std::size_t>(codes.shape(0)) != rows) {
-    throw Error(ErrorKind::kInvalid, "codes must have one entry a row");
-  }
-  if (weights && (weights->ndim() != 1 || static_cast<std::size_t>(weights->shape(0)) != rows)) {
-    throw Error(ErrorKind::kInvalid, "sample weights must have one entry a row");
-  }
-  return {codes.data(), classes, weights ? weights->data() : nullptr};
-}
-
-template <typename T>
-py::array_t<T> array_of(const std::vector<T>& values, std::size_t rows, std::size_t cols) {
-  return py::array_t<T>({static_cast<py::ssize_t>(rows), static_cast<py::ssize_t>(cols)},
-                        values.data());
-}
-
-template <typename T>
-py::array_t<T> array_of(const std::vector<T>& values) {
-  return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
-}
 
 template <typename T>
 py::tuple fit_logistic(const Array<T>& x, const Codes& codes, std::size_t classes, double strength,
@@ -100,28 +63,6 @@ py::tuple search_logistic(const Array<T>& x, const Codes& codes, std::size_t cla
     found = logistic_search<T>(context, view, labels, lists, strengths, tolerance);
   }
   return py::make_tuple(array_of(found.losses, lists.size(), strengths.size()), found.products);
-}
-
-py::list path_of_ridge(const Array<double>& z, const Codes& codes, std::size_t classes,
-                       const std::vector<double>& strengths, const Weights& weights, bool keep_all,
-                       int threads) {
-  const MatrixView<double> view = matrix(z, "z");
-  const Labels labels = labels_of(codes, weights, classes, view.rows);
-  const Context context = python_context(threads);
-  std::vector<RidgeFit> path;
-  {
-    const py::gil_scoped_release release;
-    path = ridge_path(context, view, labels, strengths, keep_all);
-  }
-  py::list out;
-  for (const RidgeFit& fit : path) {
-    const bool kept = !fit.left_out.empty();
-    out.append(py::make_tuple(
-        array_of(fit.weights, classes, view.cols), array_of(fit.intercepts),
-        fit.inverse_temperature, fit.loss,
-        kept ? py::object(array_of(fit.left_out, view.rows, classes)) : py::object(py::none())));
-  }
-  return out;
 }
 
 template <typename T>
@@ -221,9 +162,6 @@ void register_typed(py::module_& module) {
 void register_heads(py::module_& module) {
   register_typed<float>(module);
   register_typed<double>(module);
-  module.def("ridge_path", &path_of_ridge, py::arg("z").noconvert(), py::arg("codes"),
-             py::arg("classes"), py::kw_only(), py::arg("strengths"), py::arg("weights"),
-             py::arg("keep_all"), py::arg("threads"));
   module.def("fit_temperature", &temperature_of, py::arg("scores").noconvert(), py::arg("codes"),
              py::kw_only(), py::arg("weights"), py::arg("threads"));
   module.def("gram", &gram_of, py::arg("x").noconvert(), py::kw_only(), py::arg("threads"));

@@ -81,4 +81,5 @@ PYBIND11_MODULE(_core, module) {
              py::arg("device") = "cpu", py::arg("threads") = 1);
   register_store(module);
   register_heads(module);
+  register_ridge(module);
 }
