@@ -6,25 +6,19 @@ from zoo.engine.exchange import Exported, Imported, export_rows, import_rows
 from zoo.engine.heads import (
     LogisticFit,
     LogisticPath,
-    RidgeFit,
     class_means,
     fit_logistic,
     fit_temperature,
     knn_search,
-    ridge_path,
     search_logistic,
     squared_distances,
 )
 from zoo.engine.keys import row_keys
 from zoo.engine.prune import Pruned, mark_used, prune_stores
-from zoo.engine.rotation import (
-    Rotation,
-    principal_axes,
-    require_rows,
-    strength_grid,
-    total_variance,
-)
+from zoo.engine.ridge import RidgeFit, RidgeRegression, ridge_path, ridge_regression
+from zoo.engine.rotation import Rotation, principal_axes, strength_grid, total_variance
 from zoo.engine.rows import Ragged, Scaled
+from zoo.engine.span import require_rows
 from zoo.engine.store import FeatureStore, list_stores
 from zoo.engine.store_reports import CompactReport, ShardView, StoreInfo, VerifyReport
 
@@ -39,6 +33,7 @@ __all__ = [
     "Pruned",
     "Ragged",
     "RidgeFit",
+    "RidgeRegression",
     "Rotation",
     "Scaled",
     "ShardView",
@@ -57,6 +52,7 @@ __all__ = [
     "prune_stores",
     "require_rows",
     "ridge_path",
+    "ridge_regression",
     "row_keys",
     "sample_digest",
     "search_logistic",

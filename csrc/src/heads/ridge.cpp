@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "heads/labels.hpp"
 #include "math/partition.hpp"
@@ -46,6 +47,9 @@ class Path {
       for (std::size_t j = 0; j < r; ++j) moments_[j] += weight(i) * z.row(i)[j] * z.row(i)[j];
     }
     cross_ = rows_combined<double>(context, {centred.data(), n, q, q}, z);
+    // Directions that rounding alone holds open would be divided by next to nothing.
+    for (const double moment : moments_) null_ = std::max(null_, moment);
+    null_ *= static_cast<double>(r) * std::numeric_limits<double>::epsilon();
   }
 
   [[nodiscard]] double weight(std::size_t i) const {
@@ -63,7 +67,9 @@ class Path {
     fit.strength = strength;
     fit.weights = cross_;
     std::vector<double> shrink(r);
-    for (std::size_t j = 0; j < r; ++j) shrink[j] = 1.0 / (moments_[j] + strength * total_);
+    for (std::size_t j = 0; j < r; ++j) {
+      shrink[j] = moments_[j] > null_ ? 1.0 / (moments_[j] + strength * total_) : 0.0;
+    }
     for (std::size_t c = 0; c < q; ++c) {
       for (std::size_t j = 0; j < r; ++j) fit.weights[c * r + j] *= shrink[j];
     }
@@ -96,6 +102,7 @@ class Path {
   std::vector<double> means_;    // (q), 0 without an intercept
   std::vector<double> moments_;  // (r)
   std::vector<double> cross_;    // (q, r)
+  double null_ = 0.0;            // a moment that is no more than rounding
 };
 
 // Fits every strength, lets `judge` set its loss, and drops the left-out scores of the losers.
