@@ -14,6 +14,7 @@ from zoo.engine.heads import (
     squared_distances,
 )
 from zoo.engine.keys import row_keys
+from zoo.engine.lda import SHRINKAGES, LdaFit, LdaPath, fit_lda, search_lda
 from zoo.engine.prune import Pruned, mark_used, prune_stores
 from zoo.engine.ridge import RidgeFit, RidgeRegression, ridge_path, ridge_regression
 from zoo.engine.rotation import Rotation, principal_axes, strength_grid, total_variance
@@ -23,11 +24,14 @@ from zoo.engine.store import FeatureStore, list_stores
 from zoo.engine.store_reports import CompactReport, ShardView, StoreInfo, VerifyReport
 
 __all__ = [
+    "SHRINKAGES",
     "CompactReport",
     "Exported",
     "FeatureStore",
     "FileDigests",
     "Imported",
+    "LdaFit",
+    "LdaPath",
     "LogisticFit",
     "LogisticPath",
     "Pruned",
@@ -42,6 +46,7 @@ __all__ = [
     "build_info",
     "class_means",
     "export_rows",
+    "fit_lda",
     "fit_logistic",
     "fit_temperature",
     "import_rows",
@@ -55,6 +60,7 @@ __all__ = [
     "ridge_regression",
     "row_keys",
     "sample_digest",
+    "search_lda",
     "search_logistic",
     "squared_distances",
     "strength_grid",
