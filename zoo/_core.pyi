@@ -127,16 +127,6 @@ def logistic_search(
     tolerance: float,
     threads: int,
 ) -> tuple[np.ndarray, np.ndarray, int, np.ndarray, int]: ...
-def ridge_path(
-    z: np.ndarray,
-    codes: np.ndarray,
-    classes: int,
-    *,
-    strengths: Sequence[float],
-    weights: np.ndarray | None,
-    keep_all: bool,
-    threads: int,
-) -> list[tuple[np.ndarray, np.ndarray, float, float, np.ndarray | None]]: ...
 def nearest_neighbours(
     train: np.ndarray, queries: np.ndarray, *, wanted: int, threads: int
 ) -> tuple[np.ndarray, np.ndarray]: ...
@@ -149,3 +139,26 @@ def fit_temperature(
 ) -> tuple[float, float]: ...
 def rows_times(x: np.ndarray, w: np.ndarray, *, threads: int) -> np.ndarray: ...
 def gram(x: np.ndarray, *, threads: int) -> np.ndarray: ...
+
+# What csrc/bindings/ridge.cpp registers
+def ridge_path(
+    z: np.ndarray,
+    codes: np.ndarray,
+    classes: int,
+    *,
+    strengths: Sequence[float],
+    weights: np.ndarray | None,
+    keep_all: bool,
+    threads: int,
+) -> list[tuple[np.ndarray, np.ndarray, float, float, np.ndarray | None]]: ...
+def ridge_targets(
+    z: np.ndarray,
+    y: np.ndarray,
+    *,
+    strengths: Sequence[float],
+    weights: np.ndarray | None,
+    intercept: bool,
+    keep_all: bool,
+    threads: int,
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]]: ...
+def rows_combined(r: np.ndarray, x: np.ndarray, *, threads: int) -> np.ndarray: ...

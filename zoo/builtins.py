@@ -39,6 +39,7 @@ def zoo_register_heads() -> list[Entry]:
     return [
         Entry("logistic", "zoo.heads.logistic:LogisticHead", "logistic regression, L2"),
         Entry("ridge", "zoo.heads.ridge:RidgeHead", "ridge regression on class indicators"),
+        Entry("lda", "zoo.heads.lda:LdaHead", "linear discriminant analysis, shrunk covariance"),
         Entry("knn", "zoo.heads.knn:KnnHead", "k nearest neighbours"),
         Entry("prototype", "zoo.heads.prototype:PrototypeHead", "nearest class mean"),
     ]

@@ -1,10 +1,9 @@
-// Arrays of Python as the core's views, and the core's vectors as arrays.
+// What the heads' bindings share: NumPy arrays as views of the core, vectors as NumPy arrays.
 #pragma once
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,10 +14,8 @@
 
 namespace zoo::bindings {
 
-namespace py = pybind11;
-
 template <typename T>
-using Array = py::array_t<T, py::array::c_style>;
+using Array = pybind11::array_t<T, pybind11::array::c_style>;
 using Codes = Array<std::int64_t>;
 using Weights = std::optional<Array<double>>;
 
@@ -31,26 +28,30 @@ MatrixView<T> matrix(const Array<T>& x, const char* name) {
   return {x.data(), static_cast<std::size_t>(x.shape(0)), cols, cols};
 }
 
+inline const double* weights_of(const Array<double>& weights, std::size_t rows) {
+  if (weights.ndim() != 1 || static_cast<std::size_t>(weights.shape(0)) != rows) {
+    throw Error(ErrorKind::kInvalid, "sample weights must have one entry a row");
+  }
+  return weights.data();
+}
+
 inline Labels labels_of(const Codes& codes, const Weights& weights, std::size_t classes,
                         std::size_t rows) {
   if (codes.ndim() != 1 || static_cast<std::size_t>(codes.shape(0)) != rows) {
     throw Error(ErrorKind::kInvalid, "codes must have one entry a row");
   }
-  if (weights && (weights->ndim() != 1 || static_cast<std::size_t>(weights->shape(0)) != rows)) {
-    throw Error(ErrorKind::kInvalid, "sample weights must have one entry a row");
-  }
-  return {codes.data(), classes, weights ? weights->data() : nullptr};
+  return {codes.data(), classes, weights ? weights_of(*weights, rows) : nullptr};
 }
 
 template <typename T>
-py::array_t<T> array_of(const std::vector<T>& values, std::size_t rows, std::size_t cols) {
-  return py::array_t<T>({static_cast<py::ssize_t>(rows), static_cast<py::ssize_t>(cols)},
-                        values.data());
+pybind11::array_t<T> array_of(const std::vector<T>& values, std::size_t rows, std::size_t cols) {
+  return pybind11::array_t<T>(
+      {static_cast<pybind11::ssize_t>(rows), static_cast<pybind11::ssize_t>(cols)}, values.data());
 }
 
 template <typename T>
-py::array_t<T> array_of(const std::vector<T>& values) {
-  return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
+pybind11::array_t<T> array_of(const std::vector<T>& values) {
+  return pybind11::array_t<T>(static_cast<pybind11::ssize_t>(values.size()), values.data());
 }
 
 }  // namespace zoo::bindings

@@ -9,35 +9,12 @@
 #include "zoo/neighbours.hpp"
 #include "zoo/products.hpp"
 #include "zoo/prototype.hpp"
-#include "zoo/ridge.hpp"
 #include "zoo/temperature.hpp"
 
 namespace py = pybind11;
 
 namespace zoo::bindings {
 namespace {
-
-py::list path_of_ridge(const Array<double>& z, const Codes& codes, std::size_t classes,
-                       const std::vector<double>& strengths, const Weights& weights, bool keep_all,
-                       int threads) {
-  const MatrixView<double> view = matrix(z, "z");
-  const Labels labels = labels_of(codes, weights, classes, view.rows);
-  const Context context = python_context(threads);
-  std::vector<RidgeFit> path;
-  {
-    const py::gil_scoped_release release;
-    path = ridge_path(context, view, labels, strengths, keep_all);
-  }
-  py::list out;
-  for (const RidgeFit& fit : path) {
-    const bool kept = !fit.left_out.empty();
-    out.append(py::make_tuple(
-        array_of(fit.weights, classes, view.cols), array_of(fit.intercepts),
-        fit.inverse_temperature, fit.loss,
-        kept ? py::object(array_of(fit.left_out, view.rows, classes)) : py::object(py::none())));
-  }
-  return out;
-}
 
 template <typename T>
 py::tuple neighbours_of(const Array<T>& train, const Array<T>& queries, std::size_t wanted,
@@ -130,9 +107,6 @@ void register_typed(py::module_& module) {
 void register_heads(py::module_& module) {
   register_typed<float>(module);
   register_typed<double>(module);
-  module.def("ridge_path", &path_of_ridge, py::arg("z").noconvert(), py::arg("codes"),
-             py::arg("classes"), py::kw_only(), py::arg("strengths"), py::arg("weights"),
-             py::arg("keep_all"), py::arg("threads"));
   module.def("fit_temperature", &temperature_of, py::arg("scores").noconvert(), py::arg("codes"),
              py::kw_only(), py::arg("weights"), py::arg("threads"));
   module.def("gram", &gram_of, py::arg("x").noconvert(), py::kw_only(), py::arg("threads"));

@@ -9,6 +9,8 @@
 #include "arrays.hpp"
 #include "bindings.hpp"
 
+namespace py = pybind11;
+
 namespace zoo::bindings {
 namespace {
 
@@ -51,15 +53,12 @@ py::list fit_multilabel(const Array<T>& x, const Array<std::int8_t>& marks, doub
                         int max_iterations, int threads) {
   const MatrixView<T> view = matrix(x, "x");
   const MatrixView<std::int8_t> targets = matrix(marks, "marks");
-  if (weights &&
-      (weights->ndim() != 1 || static_cast<std::size_t>(weights->shape(0)) != view.rows)) {
-    throw Error(ErrorKind::kInvalid, "sample weights must have one entry a row");
-  }
   const Context context = python_context(threads);
   std::vector<LogisticFit> found;
   {
     const py::gil_scoped_release release;
-    found = multilabel_fit<T>(context, view, targets, weights ? weights->data() : nullptr,
+    found = multilabel_fit<T>(context, view, targets,
+                              weights ? weights_of(*weights, view.rows) : nullptr,
                               {strength, tolerance, max_iterations, {intercept, standardize}});
   }
   py::list out;

@@ -82,4 +82,5 @@ PYBIND11_MODULE(_core, module) {
   register_store(module);
   register_heads(module);
   register_logistic(module);
+  register_ridge(module);
 }

@@ -144,7 +144,7 @@ def test_a_default_run_folder_never_takes_an_existing_one(zoo, reviews, tiny_ber
     assert zoo("runs", "show", names[0], "--json").json["run"] == names[0]
 
 
-@pytest.mark.parametrize("head", ["logistic", "ridge", "knn", "prototype"])
+@pytest.mark.parametrize("head", ["logistic", "ridge", "lda", "knn", "prototype"])
 def test_every_built_in_head_trains_and_predicts(zoo, photos, tiny_vit, head):
     got = transfer(zoo, f"hf:{tiny_vit}", photos, "--head", head, "--out", "run").json
     assert got["head"]["name"] == head
@@ -405,7 +405,7 @@ def test_a_home_that_is_a_file_is_a_damaged_store(zoo, tmp_path):
     assert zoo("doctor", "--json", env={"ZOO_HOME": str(tmp_path / "home")}).json["problems"]
 
 
-@pytest.mark.parametrize("head", ["logistic", "ridge", "knn", "prototype"])
+@pytest.mark.parametrize("head", ["logistic", "ridge", "lda", "knn", "prototype"])
 def test_one_training_image_a_class_leaves_no_fold_and_still_trains(
     zoo, photos, tiny_vit, tmp_path, head
 ):

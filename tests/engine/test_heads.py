@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression
 
 from zoo import _core, engine
 
@@ -211,29 +211,6 @@ def test_a_fold_that_lacks_classes_has_a_finite_loss():
         x, codes, 3, folds=[(lone, every), (two, every)], strengths=[1.0, 1e-3]
     )
     assert np.isfinite(path.losses).all()
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize(("n", "d"), [(60, 5), (20, 50)])
-def test_ridge_is_scikit_learns(n, d, weighted):
-    x, codes = problem(n, d, 3, dtype=np.float64)
-    weight = np.random.default_rng(1).uniform(0.5, 2.0, n) if weighted else None
-    total = weight.sum() if weighted else n
-    for fit in engine.ridge_path(x, codes, 3, strengths=[1.0, 1e-3], sample_weight=weight):
-        model = Ridge(alpha=fit.strength * total).fit(x, np.eye(3)[codes], weight)
-        assert np.allclose(fit.weights, model.coef_, rtol=1e-8, atol=1e-10)
-        assert np.allclose(fit.intercepts, model.intercept_, rtol=1e-8, atol=1e-10)
-
-
-@pytest.mark.parametrize(("n", "d"), [(25, 4), (12, 30)])
-def test_leave_one_out_is_brute_force(n, d):
-    x, codes = problem(n, d, 3, dtype=np.float64)
-    for fit in engine.ridge_path(x, codes, 3, strengths=[1.0, 1e-3], keep_all=True):
-        for i in range(n):
-            rest = np.delete(np.arange(n), i)
-            model = Ridge(alpha=fit.strength * n, solver="cholesky")
-            model.fit(x[rest], np.eye(3)[codes[rest]])
-            assert np.allclose(fit.left_out[i], model.predict(x[i : i + 1])[0], atol=1e-8)
 
 
 @settings(max_examples=30, deadline=None)

@@ -37,6 +37,7 @@ def test_everything_is_listed_once_under_a_name_that_finds_it(install, registry)
     assert list(heads) == [
         "logistic",
         "ridge",
+        "lda",
         "knn",
         "prototype",
         *("alpha/logistic", "wanted", "sound", "nested", "zulu/logistic", "zulu/wanted"),

@@ -16,15 +16,9 @@ from zoo.engine.calibration import (
 )
 from zoo.engine.digests import FileDigests, sample_digest
 from zoo.engine.exchange import Exported, Imported, export_rows, import_rows
-from zoo.engine.heads import (
-    RidgeFit,
-    class_means,
-    fit_temperature,
-    knn_search,
-    ridge_path,
-    squared_distances,
-)
+from zoo.engine.heads import class_means, fit_temperature, knn_search, squared_distances
 from zoo.engine.keys import row_keys
+from zoo.engine.lda import SHRINKAGES, LdaFit, LdaPath, fit_lda, search_lda
 from zoo.engine.left_out import logistic_left_out
 from zoo.engine.logistic import (
     LogisticFit,
@@ -34,28 +28,28 @@ from zoo.engine.logistic import (
     search_logistic,
 )
 from zoo.engine.prune import Pruned, mark_used, prune_stores
-from zoo.engine.rotation import (
-    Rotation,
-    principal_axes,
-    require_rows,
-    strength_grid,
-    total_variance,
-)
+from zoo.engine.ridge import RidgeFit, RidgeRegression, ridge_path, ridge_regression
+from zoo.engine.rotation import Rotation, principal_axes, strength_grid, total_variance
 from zoo.engine.rows import Ragged, Scaled
+from zoo.engine.span import require_rows
 from zoo.engine.store import FeatureStore, list_stores
 from zoo.engine.store_reports import CompactReport, ShardView, StoreInfo, VerifyReport
 
 __all__ = [
+    "SHRINKAGES",
     "CompactReport",
     "Exported",
     "FeatureStore",
     "FileDigests",
     "Imported",
+    "LdaFit",
+    "LdaPath",
     "LogisticFit",
     "LogisticPath",
     "Pruned",
     "Ragged",
     "RidgeFit",
+    "RidgeRegression",
     "Rotation",
     "Scaled",
     "ShardView",
@@ -70,6 +64,7 @@ __all__ = [
     "conformal_threshold",
     "expected_calibration_error",
     "export_rows",
+    "fit_lda",
     "fit_logistic",
     "fit_multilabel",
     "fit_shrunk_temperature",
@@ -85,8 +80,10 @@ __all__ = [
     "prune_stores",
     "require_rows",
     "ridge_path",
+    "ridge_regression",
     "row_keys",
     "sample_digest",
+    "search_lda",
     "search_logistic",
     "softmax",
     "squared_distances",

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from zoo import _core
-from zoo.engine.arrays import as_codes, as_rows, as_weights
+from zoo.engine.labels import as_codes, as_rows, as_weights
 
 Rule = Literal["best", "one_se"]
 

@@ -37,6 +37,15 @@ void require_finite(const Context& context, MatrixView<T> x) {
 template void require_finite(const Context&, MatrixView<float>);
 template void require_finite(const Context&, MatrixView<double>);
 
+void require_weights(const double* weights, std::size_t rows) {
+  for (std::size_t i = 0; weights != nullptr && i < rows; ++i) {
+    if (!(weights[i] >= 0.0 && std::isfinite(weights[i]))) {
+      throw Error(ErrorKind::kInvalid, "row " + std::to_string(i) +
+                                           " has a sample weight that is negative or not finite");
+    }
+  }
+}
+
 void require_labels(const Labels& labels, std::size_t rows) {
   for (std::size_t i = 0; i < rows; ++i) {
     if (labels.codes[i] < 0 || static_cast<std::size_t>(labels.codes[i]) >= labels.classes) {
@@ -44,12 +53,8 @@ void require_labels(const Labels& labels, std::size_t rows) {
                                            std::to_string(labels.codes[i]) + ", not in [0, " +
                                            std::to_string(labels.classes) + ")");
     }
-    if (labels.weights != nullptr &&
-        !(labels.weights[i] >= 0.0 && std::isfinite(labels.weights[i]))) {
-      throw Error(ErrorKind::kInvalid, "row " + std::to_string(i) +
-                                           " has a sample weight that is negative or not finite");
-    }
   }
+  require_weights(labels.weights, rows);
 }
 
 }  // namespace zoo::detail
