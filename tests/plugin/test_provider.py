@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from zoo.errors import UsageError
 from zoo.plugin import Features, LoadOptions
 
 
@@ -65,3 +66,9 @@ def test_other_arrays_come_by_dlpack():
 def test_auto_computes_in_float32():
     assert LoadOptions().compute_dtype == "float32"
     assert LoadOptions(dtype="bfloat16").compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("wrong", [{"device": "tpu"}, {"dtype": "float64"}])
+def test_a_device_or_dtype_that_there_is_not_is_refused(wrong):
+    with pytest.raises(UsageError, match="|".join(wrong.values())):
+        LoadOptions(**wrong)

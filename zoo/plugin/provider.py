@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.errors import UsageError
+
 if TYPE_CHECKING:
     from zoo.plugin.contract import Contract
     from zoo.plugin.source import Source
+
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,9 @@ class LoadOptions:
         threads: upper bound on the threads of a forward pass.
         offline: never open a socket.
         preprocess: keys of preprocess.toml that override what the model states.
+
+    Raises:
+        UsageError: a device or dtype is none of these.
     """
 
     device: str = "auto"
@@ -31,6 +40,12 @@ class LoadOptions:
     threads: int = 1
     offline: bool = False
     preprocess: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise UsageError(f"device '{self.device}'", hint=f"one of {', '.join(DEVICES)}")
+        if self.dtype not in DTYPES:
+            raise UsageError(f"dtype '{self.dtype}'", hint=f"one of {', '.join(DTYPES)}")
 
     @property
     def compute_dtype(self) -> str:

@@ -15,8 +15,6 @@ from zoo.preprocess import parse_overrides
 from zoo.preprocess.stated import check_keys
 
 Say = Callable[[str], None]
-DEVICES = ("auto", "cpu", "cuda", "mps")
-DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 def _silent(line: str) -> None:
@@ -60,10 +58,7 @@ class RunOptions:
 
     def check(self) -> None:
         """Raise UsageError on values that no run could use."""
-        if self.device not in DEVICES:
-            raise UsageError(f"device '{self.device}'", hint=f"one of {', '.join(DEVICES)}")
-        if self.dtype not in DTYPES:
-            raise UsageError(f"dtype '{self.dtype}'", hint=f"one of {', '.join(DTYPES)}")
+        LoadOptions(device=self.device, dtype=self.dtype)  # refuses what there is not
         if self.runtime != "auto":
             raise UsageError(f"there is no run time '{self.runtime}'", hint="--runtime auto")
         if self.batch_size < 1:
