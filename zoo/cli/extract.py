@@ -70,8 +70,8 @@ def show_plan(
     registry: Registry, model: str, data: str, options: RunOptions, *, as_json: bool
 ) -> None:
     """``--dry-run``: how many rows the store has and how many would be computed."""
-    from zoo.features import look
-    from zoo.runs import open_data, open_model
+    from zoo.features import look, open_model
+    from zoo.runs import open_data
 
     options.check()
     opened = open_model(registry, model, options.load_options())

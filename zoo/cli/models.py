@@ -22,7 +22,8 @@ def command(  # noqa: D103 - click shows the help below
     if not source:
         _providers(registry, as_json=as_json)
         return
-    from zoo.runs import RunOptions, open_model
+    from zoo.features import open_model
+    from zoo.runs import RunOptions
 
     options = RunOptions(preprocess=preprocess, offline=offline)
     opened = open_model(registry, source, options.load_options())

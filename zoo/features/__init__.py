@@ -1,7 +1,7 @@
 """The only room where data meets a backbone: rows from the store, or through one forward pass."""
 
 from zoo.features.extract import BadItem, Extracted, ExtractOptions, Progress, extract, look
-from zoo.features.model import Model
+from zoo.features.model import Model, open_model
 
 __all__ = [
     "BadItem",
@@ -11,4 +11,5 @@ __all__ = [
     "Progress",
     "extract",
     "look",
+    "open_model",
 ]

@@ -15,6 +15,7 @@ from zoo.preprocess import decode, image, text
 
 if TYPE_CHECKING:
     from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
+    from zoo.registry import Registry
 
 # Each number stands beside the code whose golden outputs it counts: rows made before it was raised
 # are not found.
@@ -31,6 +32,12 @@ NUMERICS = {
     },
     "audio": {"pooling": pooling.NUMERICS},
 }
+
+
+def open_model(registry: Registry, source: str, options: LoadOptions) -> Model:
+    """A described model; raises SourceError where no provider knows the source."""
+    parsed = registry.resolve_source(source)
+    return Model(parsed, registry.create("provider", parsed.provider), options)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from zoo.runs.extract import ExtractResult, run_extract
 from zoo.runs.folder import Run, list_runs, load_run
 from zoo.runs.plan import RunOptions
 from zoo.runs.predict import Prediction, run_predict
-from zoo.runs.prepare import open_data, open_model
+from zoo.runs.prepare import open_data
 from zoo.runs.transfer import run_transfer
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "list_runs",
     "load_run",
     "open_data",
-    "open_model",
     "run_extract",
     "run_predict",
     "run_transfer",

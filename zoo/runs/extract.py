@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.data import plan_splits
 from zoo.errors import DataError
-from zoo.features import Extracted, extract
+from zoo.features import Extracted, extract, open_model
 from zoo.features.export import check_format, export
-from zoo.runs.prepare import open_data, open_model
+from zoo.runs.prepare import open_data
 from zoo.runs.transfer import data_part, features_part, model_part, split_names
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import numpy as np
 
 from zoo.engine import softmax
 from zoo.errors import DataError, SourceError
-from zoo.features import extract
+from zoo.features import extract, open_model
 from zoo.features.provenance import changed
 from zoo.plugin import ArrayRows, Dataset, Item, Source, Target
-from zoo.runs.prepare import open_model, open_unlabelled
+from zoo.runs.prepare import open_unlabelled
 
 if TYPE_CHECKING:
     from zoo.features import BadItem, Extracted, Model

@@ -1,4 +1,4 @@
-"""Opens what a run starts from: the model by its source, the data by path, name or value."""
+"""Opens the data that a run starts from: by path, name or value."""
 
 from __future__ import annotations
 
@@ -9,20 +9,12 @@ import numpy as np
 
 from zoo.data import from_items, open_dataset
 from zoo.errors import SourceError
-from zoo.features import Model
 from zoo.plugin import DatasetReader
 
 if TYPE_CHECKING:
-    from zoo.plugin import DataOptions, Dataset, LoadOptions, Provider
+    from zoo.plugin import DataOptions, Dataset
     from zoo.registry import Registry
     from zoo.runs.plan import RunOptions, Say
-
-
-def open_model(registry: Registry, source: str, options: LoadOptions) -> Model:
-    """A described model; raises SourceError where no provider knows the source."""
-    parsed = registry.resolve_source(source)
-    provider: Provider = registry.create("provider", parsed.provider)
-    return Model(parsed, provider, options)
 
 
 def open_data(registry: Registry, data: Any, labels: Any, options: RunOptions) -> Dataset:

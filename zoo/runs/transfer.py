@@ -12,10 +12,10 @@ import numpy as np
 import zoo
 from zoo.data import plan_splits, usable
 from zoo.errors import DataError
-from zoo.features import extract
+from zoo.features import extract, open_model
 from zoo.runs.assess import Assessment, assess
 from zoo.runs.folder import Run, RunPlace, save_run
-from zoo.runs.prepare import open_data, open_model
+from zoo.runs.prepare import open_data
 
 if TYPE_CHECKING:
     from zoo.data.splits import SplitPlan
