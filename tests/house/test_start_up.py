@@ -57,3 +57,10 @@ def test_importing_zoo_loads_nothing(third_party):
 
 def test_importing_the_engine_loads_numpy_alone(third_party):
     assert third_party("import zoo.engine") <= {"zoo", "numpy"}
+
+
+def test_only_the_estimators_load_scikit_learn_and_they_load_no_torch(third_party):
+    assert "sklearn" not in third_party("import zoo, zoo.features, zoo.runs, zoo.heads.logistic")
+    loaded = third_party("import zoo.sklearn")
+    assert "sklearn" in loaded
+    assert not loaded & {"torch", "transformers", "onnxruntime", "PIL"}

@@ -1,0 +1,11 @@
+"""scikit-learn's own interface to zoo: heads as classifiers, stored features as a transformer.
+
+scikit-learn is imported with this package and with no other of zoo's.
+"""
+
+from zoo.sklearn.features import Features
+from zoo.sklearn.knn import KNNHead
+from zoo.sklearn.logistic import LogisticHead
+from zoo.sklearn.logistic_cv import LogisticHeadCV
+
+__all__ = ["Features", "KNNHead", "LogisticHead", "LogisticHeadCV"]
