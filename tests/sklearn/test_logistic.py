@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -15,14 +13,6 @@ from sklearn.preprocessing import StandardScaler
 
 from zoo import engine
 from zoo.sklearn import LogisticHead
-
-ACCEPTED = inspect.signature(engine.fit_logistic).parameters
-
-
-def needs(keyword):
-    return pytest.mark.skipif(
-        keyword not in ACCEPTED, reason=f"the engine does not take {keyword} yet"
-    )
 
 
 def blobs(k=3, n=150, d=6, dtype=np.float64):
@@ -188,7 +178,6 @@ def test_it_works_in_a_pipeline_and_a_grid_search():
     assert clone(ours.best_estimator_[-1]).get_params() == ours.best_estimator_[-1].get_params()
 
 
-@needs("fit_intercept")
 @pytest.mark.parametrize("k", [2, 3])
 def test_a_fit_without_intercepts_is_scikit_learns(k):
     x, y = blobs(k)
@@ -197,7 +186,6 @@ def test_a_fit_without_intercepts_is_scikit_learns(k):
     assert np.allclose(head.coef_, expected(x, y, fit_intercept=False).coef_, atol=2e-6)
 
 
-@needs("standardize")
 def test_a_standardised_fit_is_that_to_scaled_columns_with_coefficients_of_the_given():
     x, y = blobs()
     x = x * [1e-3, 1, 10, 100, 1, 1] + 5

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -12,7 +10,6 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from zoo import engine
 from zoo.sklearn import LogisticHead, LogisticHeadCV
 
 
@@ -107,10 +104,6 @@ def test_a_parameter_that_makes_no_sense_is_refused_by_name(wrong):
         LogisticHeadCV(**wrong).fit(*blobs())
 
 
-@pytest.mark.skipif(
-    "rule" not in inspect.signature(engine.search_logistic).parameters,
-    reason="the engine does not take rule yet",
-)
 def test_one_standard_error_prefers_the_smaller_c():
     x, y = blobs()
     best, simple = (LogisticHeadCV(rule=rule).fit(x, y) for rule in ("best", "one_se"))

@@ -22,8 +22,9 @@ class LogisticFit:
         weights: (k, d) float64; (1, d) for two classes, scoring class 1 over class 0.
         intercepts: (k,) float64, or (1,).
         objective: mean loss plus strength / 2 times the squared norm of the weights.
-        suboptimality: half the squared Newton decrement over the objective, measured in float64
-            at this very point: to second order how far the objective is above its least value.
+        suboptimality: half the squared Newton decrement over the objective: to second order how
+            far the objective is above its least value. Both are measured in float64 at a point
+            that the last step, whose length it is, has then brought closer.
         suboptimality_bound: a rigorous upper bound of the same, from the dual; far above it where
             the strength is too small for strong convexity to say much.
         converged: whether suboptimality is within the tolerance.

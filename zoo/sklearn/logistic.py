@@ -12,7 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from zoo import engine
 from zoo.sklearn.linear import LinearClassifier
-from zoo.sklearn.solver import Options
 from zoo.sklearn.validation import (
     check_labelled_rows,
     class_codes,
@@ -51,6 +50,7 @@ class LogisticHead(LinearClassifier):
         classes_: (k,) sorted labels.
         n_iter_: (1,) Newton steps.
         suboptimality_: distance of the objective from its optimum, relative to the objective.
+        suboptimality_bound_: a rigorous upper bound of it.
         converged_: whether that is within `tol`; a ConvergenceWarning says where it is not.
         n_features_in_: d.
         feature_names_in_: the columns' names, where `X` has names.
@@ -122,13 +122,14 @@ class LogisticHead(LinearClassifier):
             warm_start=start,
             tolerance=tol,
             max_iterations=require_count("max_iter", self.max_iter),
-            **self._options().stated(),
+            **self._options(),
         )
         self._fit = fit
         self.classes_ = classes
         self.coef_, self.intercept_ = fit.weights, fit.intercepts
         self.n_iter_ = np.array([fit.iterations])
         self.suboptimality_, self.converged_ = fit.suboptimality, fit.converged
+        self.suboptimality_bound_ = fit.suboptimality_bound
         if not fit.converged:
             warnings.warn(
                 f"{type(self).__name__} did not converge in {fit.iterations} iterations: its "
@@ -138,9 +139,10 @@ class LogisticHead(LinearClassifier):
                 stacklevel=3,
             )
 
-    def _options(self) -> Options:
-        return Options(
-            fit_intercept=bool(self.fit_intercept),
-            standardize=bool(self.standardize),
-            threads=thread_count(self.n_jobs),
-        )
+    def _options(self) -> dict[str, Any]:
+        """What a fit and a search are told alike."""
+        return {
+            "fit_intercept": bool(self.fit_intercept),
+            "standardize": bool(self.standardize),
+            "threads": thread_count(self.n_jobs),
+        }

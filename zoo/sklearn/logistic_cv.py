@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.model_selection import check_cv
 
 from zoo import engine
 from zoo.sklearn.logistic import LogisticHead
-from zoo.sklearn.solver import search
 from zoo.sklearn.validation import (
     check_labelled_rows,
     class_codes,
@@ -18,6 +17,9 @@ from zoo.sklearn.validation import (
     require_number,
     row_weights,
 )
+
+if TYPE_CHECKING:
+    from zoo.engine.logistic import Rule
 
 RULES = ("best", "one_se")
 
@@ -57,7 +59,7 @@ class LogisticHeadCV(LogisticHead):
         Cs: int | Iterable[float] = 20,
         *,
         cv: Any = 5,
-        rule: str = "best",
+        rule: Rule = "best",
         fit_intercept: bool = True,
         standardize: bool = False,
         class_weight: Mapping[Any, float] | str | None = None,
@@ -92,7 +94,7 @@ class LogisticHeadCV(LogisticHead):
         splitter = check_cv(self.cv, labels, classifier=True)
         pairs = splitter.split(rows, labels, groups)
         folds = [(np.asarray(fit), np.asarray(held)) for fit, held in pairs]
-        losses, chosen = search(
+        path = engine.search_logistic(
             rows,
             codes,
             len(classes),
@@ -100,16 +102,15 @@ class LogisticHeadCV(LogisticHead):
             strengths=strengths.tolist(),
             sample_weight=weights,
             rule=self.rule,
-            options=self._options(),
+            **self._options(),
         )
-        judged = np.array([len(h) if weights is None else weights[h].sum() for _, h in folds])
         with np.errstate(invalid="ignore"):
-            self.losses_ = losses / judged[:, None]
+            self.losses_ = path.losses / path.held[:, None]
         self.scores_ = -self.losses_
         self.Cs_ = 1.0 / (strengths * total)
-        self.best_index_ = chosen
-        self.C_ = float(self.Cs_[chosen])
-        self._solve(rows, codes, classes, float(strengths[chosen]), weights)
+        self.best_index_ = path.chosen
+        self.C_ = float(self.Cs_[path.chosen])
+        self._solve(rows, codes, classes, float(strengths[path.chosen]), weights)
         return self
 
     def _strengths(self, rows: np.ndarray, weights: np.ndarray | None, total: float) -> np.ndarray:

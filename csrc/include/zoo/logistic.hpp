@@ -46,8 +46,9 @@ struct LogisticCoefficients {
 
 struct LogisticFit : LogisticCoefficients {
   double objective = 0.0;
-  // Half the squared Newton decrement over the objective, measured in f64 at the point returned:
-  // to second order the relative distance of f from its minimum (Boyd, Vandenberghe 9.5).
+  // Half the squared Newton decrement over the objective: to second order the relative distance of
+  // f from its minimum (Boyd, Vandenberghe 9.5). This and the objective are measured in f64 at a
+  // point that the last step, whose length it is, has then brought closer.
   double suboptimality = 0.0;
   // A rigorous upper bound of the same distance, from the dual; huge where strength is tiny.
   double suboptimality_bound = 0.0;

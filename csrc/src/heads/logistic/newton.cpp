@@ -302,6 +302,8 @@ void LogisticNewton<T>::end_direction(double remainder) {
   }
   const bool within = settled_ && end_.suboptimality <= options_.tolerance;
   if (options_.certify && precise_ && within) {
+    // The direction is there already: what is returned is closer than what was measured.
+    for (std::size_t i = 0; i < u_.size(); ++i) u_[i] += step_[i];
     finish(true);
     return;
   }
