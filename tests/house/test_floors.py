@@ -76,6 +76,8 @@ def test_imports_look_down(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_nothing_heavy_is_imported_before_it_is_needed(path):
     for module, line in imports(path, top_level_only=True):
+        if room(path) == module.split(".")[0] == "sklearn":
+            continue  # estimators derive from scikit-learn's bases: who asks for them asks for it
         assert module.split(".")[0] not in HEAVY, f"{path.name}:{line}: {module} at top level"
 
 
