@@ -39,10 +39,16 @@ void real_targets() {
   CHECK(std::abs(bare[0].left_out[0] - (1.0 - 2.5 / (1.0 - 4.0 / 12.0))) < 1e-14);
 
   // A row without weight is none: neither in the fit nor in the error.
+  const std::vector<double> apart = {-1.0, 1.0, 5.0, 7.0};  // centred over the rows with weight
   const std::vector<double> weights = {1.0, 1.0, 0.0, 0.0};
-  const auto light = zoo::ridge_path(context, rows, {targets.values, weights.data()}, {1e9}, {});
+  const auto light = zoo::ridge_path(context, {apart.data(), 4, 1, 1},
+                                     {targets.values, weights.data()}, {1e9, 1e-9}, {true, true});
   CHECK(std::abs(light[0].intercepts[0] - 0.5) < 1e-15);
   CHECK(std::abs(light[0].errors[0] - 1.0) < 1e-6);  // each is judged by the other
+  // A penalty so weak that both rows are met: still each by the other, whose slope is then 0.
+  CHECK(std::abs(light[1].left_out[0]) < 1e-12 && std::abs(light[1].left_out[2] - 1.0) < 1e-12);
+  CHECK(std::abs(light[1].left_out[4] - (0.5 - 0.5 * 5.0)) <
+        1e-7);  // one of no weight: not left out
 
   const std::vector<double> single = {0.0, 1.0, 0.0, 0.0};
   CHECK_THROWS(zoo::ridge_path(context, rows, {targets.values, single.data()}, {1.0}),

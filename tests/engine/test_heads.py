@@ -53,7 +53,8 @@ def test_logistic_reaches_scikit_learns_objective(n, d, k, strength):
     fit = engine.fit_logistic(x, codes, k, strength=strength, tolerance=1e-8)
     ours = objective(x, codes, fit.weights, fit.intercepts, strength)
     assert fit.converged
-    assert ours == pytest.approx(fit.objective, rel=1e-9)
+    # What was measured is where the last step began.
+    assert -1e-12 <= 1 - ours / fit.objective <= fit.suboptimality * 1.5 + 1e-12
     # scikit-learn stops at a gradient, not at a gap: it may be a little above, never below.
     assert ours == pytest.approx(sklearn_objective(x, codes, strength), rel=1e-6)
 
@@ -120,7 +121,7 @@ def test_constant_duplicated_and_badly_scaled_columns_converge():
     fit = engine.fit_logistic(wide, codes, 3, strength=1e-3, tolerance=1e-8)
     assert fit.converged
     ours = objective(wide, codes, fit.weights, fit.intercepts, 1e-3)
-    assert ours == pytest.approx(fit.objective, rel=1e-9)
+    assert ours == pytest.approx(fit.objective, rel=2e-8)
     assert abs(fit.weights[:, 8]).max() < 1e-9  # the constant column
 
 

@@ -148,6 +148,25 @@ def test_left_out_scores_of_classes_are_brute_force(n, d):
             np.testing.assert_allclose(fit.left_out[i], w[:, :-1] @ x[i] + w[:, -1], atol=1e-8)
 
 
+@pytest.mark.parametrize("strength", [1e-6, 1e-10, 1e-13])
+@pytest.mark.parametrize(("n", "d"), [(30, 100), (50, 50), (31, 30), (100, 30)])
+def test_a_weak_penalty_costs_left_out_rows_no_digits(n, d, strength):
+    x, y, _ = problem(n, d)
+    codes = np.arange(n) % 3
+    (fit,) = engine.ridge_regression(x, y, strengths=[strength])
+    (classes,) = engine.ridge_path(x, codes, 3, strengths=[strength])
+    targets = np.column_stack([y, np.eye(3)[codes]])
+    left_out = np.empty_like(targets)
+    for i in range(n):  # by singular values: normal equations would lose what is tested
+        rest = np.delete(np.arange(n), i)
+        mean, height = x[rest].mean(axis=0), targets[rest].mean(axis=0)
+        u, s, v = np.linalg.svd(x[rest] - mean, full_matrices=False)
+        shrunk = (s / (s**2 + strength * n))[:, None] * (u.T @ (targets[rest] - height))
+        left_out[i] = height + (x[i] - mean) @ v.T @ shrunk
+    np.testing.assert_allclose(fit.left_out, left_out[:, :2], atol=1e-9)
+    np.testing.assert_allclose(classes.left_out, left_out[:, 2:], atol=1e-9)
+
+
 def test_the_best_alone_keeps_its_left_out_predictions():
     x, y, _ = problem()
     path = engine.ridge_regression(x, y, strengths=[10.0, 1e-2, 1e-9])

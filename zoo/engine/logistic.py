@@ -168,13 +168,13 @@ def search_logistic(
     fit_intercept: bool = True,
     standardize: bool = False,
     rule: Rule = "best",
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-6,
     threads: int = 1,
 ) -> LogisticPath:
     """Held-out log losses of every fold at every strength, strengths from strong to weak.
 
     All folds walk along the strengths side by side and share every pass over the rows. `tolerance`
-    is the suboptimality of the inner fits: 1e-5 leaves held-out losses right to a few 1e-4. The
+    is the suboptimality of the inner fits: 1e-6 leaves held-out losses right to a few 1e-4. The
     rule "best" chooses the least mean loss, "one_se" the strongest within one standard error (over
     the folds) of it (Breiman et al. 1984).
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo import _core
-from zoo.engine.span import ROUNDING, bounded, require_rows, span_of
+from zoo.engine.span import ROUNDING, bounded, require_rows, share_of, span_of
 
 
 @dataclass(frozen=True)
@@ -81,21 +81,23 @@ def principal_axes(
     return Rotation(z, span.mean, whole, scale * span.size, units)
 
 
-def total_variance(x: np.ndarray) -> float:
-    """Mean squared distance of (n, d) rows from their mean, in float64.
+def total_variance(x: np.ndarray, *, sample_weight: np.ndarray | None = None) -> float:
+    """Weighted mean squared distance of (n, d) rows from their mean, in float64.
 
     Raises:
         ValueError: a value is not finite (the message names the row).
     """
     if len(x) == 0:
         return 0.0
-    with np.errstate(invalid="ignore", over="ignore"):
-        mean = x.mean(axis=0, dtype=np.float64)
-        blocks = range(0, len(x), 1024)
-        total = sum(float(np.square(x[i : i + 1024] - mean).sum()) for i in blocks) / len(x)
-    if not np.isfinite(total):
+    share = share_of(sample_weight, len(x))
+    blocks = [slice(i, i + 1024) for i in range(0, len(x), 1024)]
+    largest = max(float(np.abs(x[b]).max(initial=0.0)) for b in blocks)
+    if not np.isfinite(largest):
         require_rows(x)
-    return total
+    power = float(np.ldexp(1.0, np.clip(np.frexp(largest)[1], -1000, 1000)))  # squares stay finite
+    mean = sum(np.einsum("i,ij->j", share[b], x[b] / power) for b in blocks)
+    parts = (np.einsum("i,ij->", share[b], np.square(x[b] / power - mean)) for b in blocks)
+    return float(sum(parts)) * power * power
 
 
 def strength_grid(variance: float) -> tuple[float, ...]:

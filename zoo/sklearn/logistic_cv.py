@@ -42,7 +42,7 @@ class LogisticHeadCV(LogisticHead):
         fit_intercept: as of `LogisticHead`, like all that follow.
         standardize: so too.
         class_weight: so too; it weighs held-out rows as well, as `sample_weight` does.
-        tol: of the final fit; the search's own is 1e-5.
+        tol: of the final fit; the search's own is 1e-6.
         max_iter: of the final fit.
         n_jobs: threads.
 

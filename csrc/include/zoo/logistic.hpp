@@ -103,8 +103,8 @@ struct LogisticSearch {
 struct SearchOptions {
   std::vector<double> strengths;  // strong to weak, at least one
   StrengthRule rule = StrengthRule::kBest;
-  // Of the inner fits: 1e-5 leaves held-out losses right to a few 1e-4.
-  double tolerance = 1e-5;
+  // Of the inner fits: 1e-6 leaves held-out losses right to a few 1e-4.
+  double tolerance = 1e-6;
   LogisticForm form = {};
 };
 

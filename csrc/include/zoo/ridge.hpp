@@ -5,8 +5,9 @@
 //
 // scikit-learn's Ridge with alpha = strength * sum_i w_i. y_i is a row of real targets, or the
 // one-hot row of a class. Leaving row i out divides its residual by 1 - h_i, h_i its leverage
-// (Allen 1974), with alpha held. All arithmetic in f64; the same bits for any number of threads.
-// Relative error of a left-out residual: about eps / (1 - h_i).
+// (Allen 1974), with alpha held; both are added up from what the penalty adds to each direction, so
+// that a weak penalty on few rows costs no digits. All arithmetic in f64; the same bits for any
+// number of threads.
 #pragma once
 
 #include <vector>
@@ -39,7 +40,8 @@ struct RidgeFit {
 };
 
 // One fit per strength. z: (n, r) rows centred by their weighted mean in principal axes, so that
-// sum_i w_i z_i z_i^T is diagonal. A row whose leverage is 1 gets the residual as if 1 - h = 1e-12.
+// sum_i w_i z_i z_i^T is diagonal. A row that no other can stand in for, whatever the penalty, gets
+// the residual as if 1 - h were 1e-12.
 // Only the fit of lowest loss (the first of equals) keeps left_out; keep_all keeps every one.
 // Throws Error(kInvalid) on values that are not finite, and where fewer than two rows (of classes:
 // fewer than two classes) have weight.

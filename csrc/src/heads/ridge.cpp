@@ -31,7 +31,11 @@ class Path {
         means_(outputs),
         moments_(z.cols) {
     const std::size_t n = z.rows, r = z.cols, q = outputs;
-    for (std::size_t i = 0; i < n; ++i) total_ += weight(i);
+    std::size_t counted = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      total_ += weight(i);
+      counted += weight(i) > 0.0 ? 1 : 0;
+    }
     if (intercept) {
       for (std::size_t i = 0; i < n; ++i) {
         for (std::size_t c = 0; c < q; ++c) means_[c] += weight(i) * target(i, c);
@@ -48,8 +52,17 @@ class Path {
     }
     cross_ = rows_combined<double>(context, {centred.data(), n, q, q}, z);
     // Directions that rounding alone holds open would be divided by next to nothing.
-    for (const double moment : moments_) null_ = std::max(null_, moment);
-    null_ *= static_cast<double>(r) * std::numeric_limits<double>::epsilon();
+    const double largest = r == 0 ? 0.0 : *std::max_element(moments_.begin(), moments_.end());
+    const double null = largest * static_cast<double>(r) * std::numeric_limits<double>::epsilon();
+    inverse_.resize(r);
+    std::size_t directions = 0;
+    for (std::size_t j = 0; j < r; ++j) {
+      if (moments_[j] <= null) continue;
+      inverse_[j] = 1.0 / moments_[j];
+      ++directions;
+    }
+    exact_ = directions + (intercept ? 1 : 0) == counted;
+    unpenalised();
   }
 
   [[nodiscard]] double weight(std::size_t i) const {
@@ -63,28 +76,30 @@ class Path {
       throw Error(ErrorKind::kInvalid, "strengths must be positive and finite");
     }
     context_.check();
+    const double alpha = strength * total_;
     RidgeFit fit;
     fit.strength = strength;
-    fit.weights = cross_;
-    std::vector<double> shrink(r);
-    for (std::size_t j = 0; j < r; ++j) {
-      shrink[j] = moments_[j] > null_ ? 1.0 / (moments_[j] + strength * total_) : 0.0;
-    }
-    for (std::size_t c = 0; c < q; ++c) {
-      for (std::size_t j = 0; j < r; ++j) fit.weights[c * r + j] *= shrink[j];
-    }
     fit.intercepts = means_;
-    fit.left_out = rows_times<double>(context_, z_, {fit.weights.data(), q, r, r});
+    fit.weights = cross_;
+    // What the penalty takes from the weights, and hence adds to residual and 1 - leverage.
+    std::vector<double> taken(cross_), share(r);
+    for (std::size_t j = 0; j < r; ++j) {
+      const double part = alpha / (moments_[j] + alpha);
+      share[j] = inverse_[j] * part;
+      for (std::size_t c = 0; c < q; ++c) {
+        fit.weights[c * r + j] *= inverse_[j] == 0.0 ? 0.0 : 1.0 / (moments_[j] + alpha);
+        taken[c * r + j] *= share[j];
+      }
+    }
+    fit.left_out = rows_times<double>(context_, z_, {taken.data(), q, r, r});
+    const double least = exact_ ? std::numeric_limits<double>::min() : 1e-12;
     parallel_for(context_, (n + kRowsPerTask - 1) / kRowsPerTask, [&](std::size_t task) {
       const std::size_t end = std::min(n, (task + 1) * kRowsPerTask);
       for (std::size_t i = task * kRowsPerTask; i < end; ++i) {
-        double leverage = intercept_ ? 1.0 / total_ : 0.0;
-        for (std::size_t j = 0; j < r; ++j) leverage += z_.row(i)[j] * z_.row(i)[j] * shrink[j];
-        const double keep = std::max(1e-12, 1.0 - weight(i) * leverage);
+        const double keep = std::max(least, slack_[i] + weight(i) * length(i, share));
         for (std::size_t c = 0; c < q; ++c) {
-          const double y = target_(i, c);
           double& score = fit.left_out[i * q + c];
-          score = y - (y - score - fit.intercepts[c]) / keep;
+          score = target_(i, c) - (residuals_[i * q + c] + score) / keep;
         }
       }
     });
@@ -92,6 +107,34 @@ class Path {
   }
 
  private:
+  // Residuals and 1 - leverage without a penalty. What a penalty adds to them is then added, and
+  // not subtracted from 1: that keeps the digits where a weak penalty leaves nearly no residual.
+  void unpenalised() {
+    const std::size_t n = z_.rows, r = z_.cols, q = outputs_;
+    std::vector<double> weights(cross_);
+    for (std::size_t c = 0; c < q; ++c) {
+      for (std::size_t j = 0; j < r; ++j) weights[c * r + j] *= inverse_[j];
+    }
+    residuals_ = rows_times<double>(context_, z_, {weights.data(), q, r, r});
+    slack_.resize(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const bool none = exact_ && weight(i) > 0.0;  // as many directions as rows: all are met
+      const double constant = intercept_ ? 1.0 / total_ : 0.0;
+      slack_[i] = none ? 0.0 : 1.0 - weight(i) * (constant + length(i, inverse_));
+      for (std::size_t c = 0; c < q; ++c) {
+        double& residual = residuals_[i * q + c];
+        residual = none ? 0.0 : target_(i, c) - means_[c] - residual;
+      }
+    }
+  }
+
+  // Squared length of row i with its coordinates counted by `share`.
+  [[nodiscard]] double length(std::size_t i, const std::vector<double>& share) const {
+    double sum = 0.0;
+    for (std::size_t j = 0; j < z_.cols; ++j) sum += z_.row(i)[j] * z_.row(i)[j] * share[j];
+    return sum;
+  }
+
   const Context& context_;
   MatrixView<double> z_;
   std::size_t outputs_;
@@ -99,10 +142,13 @@ class Path {
   const Target& target_;
   bool intercept_;
   double total_ = 0.0;
-  std::vector<double> means_;    // (q), 0 without an intercept
-  std::vector<double> moments_;  // (r)
-  std::vector<double> cross_;    // (q, r)
-  double null_ = 0.0;            // a moment that is no more than rounding
+  std::vector<double> means_;      // (q), 0 without an intercept
+  std::vector<double> moments_;    // (r)
+  std::vector<double> cross_;      // (q, r)
+  std::vector<double> inverse_;    // (r) of moments_, 0 for one that is no more than rounding
+  bool exact_ = false;             // whether the rows with weight can be met without a penalty
+  std::vector<double> residuals_;  // (n, q)
+  std::vector<double> slack_;      // (n) 1 - leverage
 };
 
 // Fits every strength, lets `judge` set its loss, and drops the left-out scores of the losers.
