@@ -263,6 +263,7 @@ def test_blocks_make_no_difference(monkeypatch):
     x, y, weight = problem(300, 5)
     (whole,) = engine.ridge_regression(x, y, strengths=[0.1], sample_weight=weight)
     monkeypatch.setattr("zoo.engine.span._BLOCK", 64)
+    monkeypatch.setattr("zoo.engine.span._GRAM_ROWS", 8)
     (parts,) = engine.ridge_regression(x, y, strengths=[0.1], sample_weight=weight)
     (lean,) = engine.ridge_regression(
         x, y, strengths=[0.1], sample_weight=weight, leave_one_out=False
