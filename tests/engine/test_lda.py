@@ -230,6 +230,7 @@ def test_blocks_make_no_difference(monkeypatch):
     whole = engine.search_lda(x, codes, 3, folds=folds).losses
     fit = engine.fit_lda(x, codes, 3)
     monkeypatch.setattr("zoo.engine.span._BLOCK", 64)
+    monkeypatch.setattr("zoo.engine.span._GRAM_ROWS", 8)
     np.testing.assert_allclose(engine.search_lda(x, codes, 3, folds=folds).losses, whole)
     np.testing.assert_allclose(engine.fit_lda(x, codes, 3).weights, fit.weights, rtol=1e-10)
 

@@ -174,6 +174,20 @@ def test_the_best_alone_keeps_its_left_out_predictions():
     assert [fit.left_out is not None for fit in path] == [loss == min(losses) for loss in losses]
 
 
+@pytest.mark.parametrize("ratio", [1.0, 1e-4, 1e-7, 1e-9, 1e-12])
+@pytest.mark.parametrize(("n", "d"), [(60, 5), (20, 50)])
+def test_one_strength_alone_is_its_point_of_a_path(n, d, ratio):
+    x, y, weight = problem(n, d)
+    path, alone = (
+        engine.ridge_regression(
+            x, y, strengths=strengths, sample_weight=weight, leave_one_out=False
+        )[-1]
+        for strengths in ([1.0, ratio], [ratio])
+    )
+    np.testing.assert_allclose(alone.weights, path.weights, atol=1e-9)
+    np.testing.assert_allclose(alone.intercepts, path.intercepts, atol=1e-8)
+
+
 def test_standardizing_is_dividing_by_the_standard_deviations():
     x, y, weight = problem(dtype=np.float32)
     x = x.astype(np.float64)
@@ -263,6 +277,7 @@ def test_blocks_make_no_difference(monkeypatch):
     x, y, weight = problem(300, 5)
     (whole,) = engine.ridge_regression(x, y, strengths=[0.1], sample_weight=weight)
     monkeypatch.setattr("zoo.engine.span._BLOCK", 64)
+    monkeypatch.setattr("zoo.engine.span._GRAM_ROWS", 8)
     (parts,) = engine.ridge_regression(x, y, strengths=[0.1], sample_weight=weight)
     (lean,) = engine.ridge_regression(
         x, y, strengths=[0.1], sample_weight=weight, leave_one_out=False

@@ -12,6 +12,10 @@ from zoo.engine.labels import as_codes, as_weights, require_classes, require_str
 from zoo.engine.rotation import principal_axes
 from zoo.engine.span import span_of
 
+# Relative to the total variance: above it a single strength needs no eigenvectors, which cost ten
+# times as much; below it the matrix may be singular to rounding.
+_SOLVABLE = 1e-8
+
 
 @dataclass(frozen=True)
 class RidgeFit:
@@ -188,7 +192,13 @@ def _from_moments(
     for numbers, rows in span.blocks():
         weighted = span.share[numbers, None] * (targets[numbers] - means)
         cross += _core.rows_combined(weighted, rows, threads=threads)
-    variances, axes = np.linalg.eigh(span.second_moments(threads=threads))
+    moments = span.second_moments(threads=threads)
+    if len(strengths) == 1 and span.strength(strengths[0]) > _SOLVABLE * float(np.trace(moments)):
+        moments[np.diag_indices(span.width)] += span.strength(strengths[0])
+        solved = span.out(np.linalg.solve(moments, cross.T).T) * power[:, None]
+        intercepts = means * power - solved @ span.mean
+        return [RidgeRegression(strengths[0], solved, intercepts, None, None)]
+    variances, axes = np.linalg.eigh(moments)
     # Directions that rounding alone holds open would be divided by next to nothing.
     real = variances > len(variances) * np.finfo(float).eps * max(variances[-1], 0.0)
     variances, axes = variances[real], axes[:, real]

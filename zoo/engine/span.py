@@ -9,8 +9,9 @@ import numpy as np
 
 from zoo import _core
 
-# Values of a block: 16 MiB of float64, far below a matrix and far above a cache line's overhead.
-_BLOCK = 1 << 21
+# Values of a block, 4 MiB of float64; but rows enough that adding up Grams costs next to nothing.
+_BLOCK = 1 << 19
+_GRAM_ROWS = 1024
 # Rows that differ by rounding alone are equal: their directions would be noise.
 ROUNDING = 1e-14
 
@@ -54,7 +55,7 @@ class Span:
     def blocks(self, which: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Row numbers and (b, width) coordinates of those rows, or of all, in order."""
         every = np.arange(len(self.share)) if which is None else which
-        size = max(1, _BLOCK // self.width)
+        size = max(_GRAM_ROWS, _BLOCK // self.width)
         for start in range(0, len(every), size):
             numbers = every[start : start + size]
             whole = slice(start, start + size)
@@ -107,16 +108,10 @@ def span_of(
     # Powers of two, so that squares neither overflow nor vanish and no bit is lost.
     exponents = np.frexp(largest if standardize else np.full(d, largest.max()))[1]
     power = np.ldexp(1.0, np.clip(exponents, -1000, 1000))
-    # Weighted sums row by row, in order: the same for any BLAS. The second pass takes away what
-    # rounding left of the mean in the first.
-    middle, variance = np.zeros(d), np.zeros(d)
-    for _ in range(2):
-        sums, variance = np.zeros(d), np.zeros(d)
-        for step in steps:
-            rows = _scaled(x[step], power, middle, None)
-            sums += np.einsum("i,ij->j", share[step], rows)
-            variance += np.einsum("i,ij,ij->j", share[step], rows, rows)
-        middle = middle + sums
+    # The second pass takes away what rounding left of the mean in the first.
+    first, _ = _sums(x, share, steps, power, np.zeros(d))
+    rest, variance = _sums(x, share, steps, power, first)
+    middle = first + rest
     spread = None
     units = power
     if standardize:
@@ -170,6 +165,18 @@ def bounded(strength: float, scale: float) -> float:
     if not 0.0 < strength < float("inf"):
         return strength
     return min(max(strength / scale / scale, 1e-300), 1e300)
+
+
+def _sums(
+    x: np.ndarray, share: np.ndarray, steps: list[slice], power: np.ndarray, middle: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted sums of rows and squares about `middle`, row by row: the same for any BLAS."""
+    sums, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    for step in steps:
+        rows = _scaled(x[step], power, middle, None)
+        sums += np.einsum("i,ij->j", share[step], rows)
+        squares += np.einsum("i,ij,ij->j", share[step], rows, rows)
+    return sums, squares
 
 
 def _scaled(
