@@ -74,6 +74,7 @@ def main() -> None:
             "cores": len(os.sched_getaffinity(0)),
             "threads": arguments.threads,
             "isa": build_info()["isa"],
+            "load": os.getloadavg()[0],
         }
         result["versions"] = versions
         result["command"] = _command(arguments)

@@ -181,8 +181,8 @@ def _ways(peer: Peer, problem: Problem, dtype: str, limit: float, threads: int) 
     """With all threads and with one, the quicker at the loosest tolerance first."""
     counts = sorted({1, threads}) if peer.threaded else [1]
     ways = [_Way(peer.prepare(problem, dtype, limit, n), dtype, n) for n in counts]
-    if len(ways) > 1:
-        ways[0].run(problem, peer.tolerances[0])  # warms up
+    # The first run warms up. Who is too slow even so need not choose.
+    if len(ways) > 1 and ways[0].run(problem, peer.tolerances[0]).seconds <= limit:
         ways.sort(key=lambda way: way.run(problem, peer.tolerances[0]).seconds)
     return ways
 

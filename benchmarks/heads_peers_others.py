@@ -19,6 +19,7 @@ class Torch(Peer):
     name = "torch-lbfgs"
     package = "torch"
     settings = "LBFGS(history 20, strong_wolfe), centred rows, full batch; tolerance_grad is varied"
+    tolerances = tuple(10.0**-i for i in range(2, 13))
 
     def prepare(self, problem: Problem, dtype: str, seconds: float, threads: int) -> Fit:
         import torch
@@ -33,6 +34,7 @@ class Torch(Peer):
         target = y.to(x.dtype)[:, None] if binary else y
         loss_of = binary_cross_entropy_with_logits if binary else cross_entropy
         most = passes(problem, seconds, threads)
+        change = 1e-12 if dtype == "float32" else 1e-16  # the default, 1e-9, stops far too early
 
         def fit(tolerance: float) -> Weights:
             w = torch.zeros((outputs, d), dtype=x.dtype, requires_grad=True)
@@ -43,7 +45,7 @@ class Torch(Peer):
                 history_size=20,
                 line_search_fn="strong_wolfe",
                 tolerance_grad=tolerance,
-                tolerance_change=1e-12,
+                tolerance_change=change,
             )
 
             def closure() -> torch.Tensor:
@@ -117,7 +119,7 @@ class Cyanure(Peer):
             "lambda_1": problem.strength,
             "fit_intercept": True,
             "solver": self.solver,
-            "max_iter": min(5000, passes(problem, seconds / 4, threads)),  # passes of smaller steps
+            "max_iter": passes(problem, seconds / 20, 1),  # its passes are 20 times slower
             "n_threads": threads,
             "verbose": False,
         }

@@ -25,7 +25,7 @@ def synthetic(n: int, d: int, k: int, *, seed: int = 0, attainable: float = ATTA
     rng = np.random.default_rng(seed)
     spread = (np.arange(1, d + 1) ** -0.5).astype(np.float32)
     rotation = np.linalg.qr(rng.standard_normal((d, d)))[0].astype(np.float32)
-    x = (rng.standard_normal((n + HELD, d), np.float32) * spread) @ (rotation * np.sqrt(d))
+    x = (rng.standard_normal((n + HELD, d), np.float32) * spread) @ (rotation * np.float32(d**0.5))
     x += 0.5 * rng.standard_normal(d, np.float32)
     np.maximum(x[:, ::2], 0, out=x[:, ::2])
     scores = x @ rng.standard_normal((d, k)).astype(np.float32)

@@ -20,7 +20,8 @@ void tiles_match_plain_sums(const zoo::detail::Kernels& table, std::size_t m, st
   for (std::size_t i = 0; i < m; ++i) rows[i] = x.data() + i * d;
   std::vector<T> out(m * k), g(k * d, T{1});
   table.of<T>().dots(rows.data(), m, d, w.data(), d, k, out.data(), k);
-  table.of<T>().outer(rows.data(), m, d, r.data(), k, k, g.data(), d, x.empty() ? nullptr : rows.data());
+  table.of<T>().outer(rows.data(), m, d, r.data(), k, k, g.data(), d,
+                      x.empty() ? nullptr : rows.data());
   // Sums of at most 200 products of values below 1.
   const double tolerance = 200.0 * static_cast<double>(std::numeric_limits<T>::epsilon());
   for (std::size_t i = 0; i < m; ++i) {

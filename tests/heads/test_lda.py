@@ -65,6 +65,7 @@ def test_search_chooses_what_a_loop_over_fits_chooses(d):
     found, slow = head.search(rows, target, folds), Head.search(loop, rows, target, folds)
     np.testing.assert_allclose(found.losses, slow.losses, rtol=1e-9)
     assert head.strength == loop.strength == found.best
+    np.testing.assert_allclose(found.held_scores, slow.held_scores, rtol=1e-6, atol=1e-6)
     assert found.strengths == engine.SHRINKAGES
     asked = head.search(rows, target, folds, strengths=(0.1, 0.5))
     assert asked.strengths == (0.5, 0.1)

@@ -10,7 +10,7 @@ import numpy as np
 from zoo import engine
 from zoo.errors import DataError
 from zoo.heads import arrays
-from zoo.plugin.head import Fold, Head, Rows, SearchResult
+from zoo.plugin.head import ArrayRows, Fold, Head, Rows, SearchResult
 
 if TYPE_CHECKING:
     from zoo.plugin.dataset import Target
@@ -70,12 +70,20 @@ class LdaHead(Head):
         codes, k = arrays.class_codes(target, rows, self.name)
         arrays.require_folds(folds, self.name)
         grid = tuple(sorted(strengths, reverse=True)) or self.strengths(rows, target)
+        x = rows.array()
         with arrays.data_errors(self.name):
-            path = engine.search_lda(
-                rows.array(), codes, k, folds=folds, strengths=grid, threads=self.threads
-            )
-        self.strength = grid[int(np.argmin(path.mean))]
-        return SearchResult(grid, path.mean, self.strength)
+            path = engine.search_lda(x, codes, k, folds=folds, strengths=grid, threads=self.threads)
+            self.strength = grid[int(np.argmin(path.mean))]
+            held_scores = np.full((len(x), k), np.nan)
+            for fit_on, held in folds:
+                if len(np.unique(codes[fit_on])) < 2:
+                    continue  # nothing to tell apart: such rows stay without scores
+                fit = engine.fit_lda(
+                    x[fit_on], codes[fit_on], k, strength=self.strength, threads=self.threads
+                )
+                block = ArrayRows(x[held])
+                held_scores[held] = arrays.linear_scores(block, fit.weights, fit.intercepts)
+        return SearchResult(grid, path.mean, self.strength, held_scores)
 
     def scores(self, rows: Rows) -> np.ndarray:
         """(n, k) float64: log posteriors up to what all classes share."""

@@ -308,7 +308,8 @@ void Preconditioner<T>::rotate(const std::vector<double>& basis, const double* f
   std::vector<const double*> rows(vectors_);
   for (std::size_t c = 0; c < vectors_; ++c) rows[c] = from + c * width_;
   std::fill_n(to, vectors_ * width_, 0.0);
-  kernels().f64.outer(rows.data(), vectors_, width_, basis.data(), vectors_, vectors_, to, width_, nullptr);
+  kernels().f64.outer(rows.data(), vectors_, width_, basis.data(), vectors_, vectors_, to, width_,
+                      nullptr);
 }
 
 template <typename T>
