@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -147,11 +148,13 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped(place, zoo):
 
 
 @pytest.mark.parametrize("verb", [["--help"], ["models"], ["cache", "list"]])
-def test_a_full_device_is_no_bug(place, verb):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_device_is_no_bug(place, verb, unbuffered):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "zoo", *verb],
             cwd=place,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

@@ -118,16 +118,27 @@ def main(args: list[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        # Nobody reads any more: the interpreter must not complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()  # nobody reads any more
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every failure is one line
         if _debug(arguments) and not isinstance(error, click.ClickException):
             import traceback
 
             traceback.print_exc()
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError:
+            _drop_output()
         return _fail(*_explain(error, arguments))
     return int(code or 0)
+
+
+def _drop_output() -> None:
+    """What is still to be written goes nowhere: the interpreter flushes it at exit, and complains
+    with an exit code of its own where it can't.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _debug(arguments: list[str]) -> bool:
