@@ -135,8 +135,9 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _drop_output() -> None:
-    """What is still to be written goes nowhere: the interpreter flushes it at exit, and complains
-    with an exit code of its own where it can't.
+    """Send what is still to be written nowhere.
+
+    The interpreter flushes it at exit, and has an exit code of its own where it can't.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
