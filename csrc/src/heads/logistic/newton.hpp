@@ -51,6 +51,7 @@ class LogisticNewton {
   void choose_preconditioner(const Context& context);
   void start_direction(const Context& context);
   void follow_direction();
+  [[nodiscard]] double after_step(double remainder) const;
   void end_direction(double remainder);
   void try_step();
   void judge_step(const Context& context);
@@ -83,6 +84,7 @@ class LogisticNewton {
   std::vector<double> step_, residual_, preconditioned_, search_;
   double rho_ = 0.0, first_rho_ = 0.0, decrement_ = 0.0;
   int product_ = 0;
+  double longest_ = 1.0;  // of the direction's step lengths so far
   std::array<double, 4> recent_{};
   bool settled_ = false;
 
