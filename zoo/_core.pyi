@@ -87,8 +87,15 @@ class Store:
     def verify(self, *, threads: int = 1) -> tuple[int, int, int, list[tuple[str, str]]]: ...
 
 # What csrc/bindings/heads.cpp registers
+class Rows:
+    def __init__(self, values: NDArray[Any], scales: NDArray[np.float32] | None = None) -> None: ...
+    @staticmethod
+    def of_store(store: Store, column: str, keys: NDArray[np.uint8]) -> Rows: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
 def logistic_fit(
-    x: np.ndarray,
+    x: Rows,
     codes: np.ndarray,
     classes: int,
     *,
@@ -102,7 +109,7 @@ def logistic_fit(
     threads: int,
 ) -> tuple[np.ndarray, np.ndarray, float, float, float, bool, int, int]: ...
 def multilabel_fit(
-    x: np.ndarray,
+    x: Rows,
     marks: np.ndarray,
     *,
     strength: float,
@@ -114,7 +121,7 @@ def multilabel_fit(
     threads: int,
 ) -> list[tuple[np.ndarray, np.ndarray, float, float, float, bool, int, int]]: ...
 def logistic_search(
-    x: np.ndarray,
+    x: Rows,
     codes: np.ndarray,
     classes: int,
     *,

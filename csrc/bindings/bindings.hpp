@@ -39,5 +39,6 @@ inline pybind11::str path_text(const std::string& text) {
 void register_heads(pybind11::module_& module);
 void register_logistic(pybind11::module_& module);
 void register_ridge(pybind11::module_& module);
+void register_rows(pybind11::module_& module);
 
 }  // namespace zoo::bindings

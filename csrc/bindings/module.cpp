@@ -81,6 +81,7 @@ PYBIND11_MODULE(_core, module) {
              py::arg("device") = "cpu", py::arg("threads") = 1);
   register_store(module);
   register_heads(module);
+  register_rows(module);
   register_logistic(module);
   register_ridge(module);
 }

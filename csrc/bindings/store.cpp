@@ -13,6 +13,7 @@
 
 #include "bindings.hpp"
 #include "dlpack.hpp"
+#include "store_handle.hpp"
 #include "zoo/error.hpp"
 
 namespace py = pybind11;
@@ -20,20 +21,11 @@ namespace py = pybind11;
 namespace zoo::bindings {
 namespace {
 
-using Keys = py::array_t<std::uint8_t, py::array::c_style>;
 using Offsets = std::optional<py::array_t<std::int64_t, py::array::c_style>>;
 using Scales = std::optional<py::array_t<float, py::array::c_style>>;
 // Name, dtype, values (n, d) or (sum t, d), offsets (n + 1,) of a ragged column, scales of an I8
 // one.
 using GivenColumn = std::tuple<std::string, std::string, py::array, Offsets, Scales>;
-
-std::span<const RowKey> key_span(const Keys& keys) {
-  if (keys.ndim() != 2 || keys.shape(1) != sizeof(RowKey)) {
-    throw Error(ErrorKind::kInvalid, "keys must be (n, 16) uint8");
-  }
-  // RowKey is an array of bytes: no alignment to mind.
-  return {reinterpret_cast<const RowKey*>(keys.data()), static_cast<std::size_t>(keys.shape(0))};
-}
 
 std::size_t byte_size(const py::array& array, const char* what) {
   if ((array.flags() & py::array::c_style) == 0) {
@@ -78,21 +70,13 @@ py::list pairs(const std::vector<Damage>& damaged) {
   return out;
 }
 
-// Ends with the GIL released: sealing what is buffered may take long.
-struct Handle {
-  std::optional<Store> store;
-  ~Handle() {
-    const py::gil_scoped_release release;
-    store.reset();
-  }
-};
-
-std::unique_ptr<Handle> open(const py::bytes& path, std::uint64_t shard_bytes, double seal_seconds,
-                             std::uint64_t resident_bytes, bool read_only) {
+std::unique_ptr<StoreHandle> open(const py::bytes& path, std::uint64_t shard_bytes,
+                                  double seal_seconds, std::uint64_t resident_bytes,
+                                  bool read_only) {
   if (!(seal_seconds >= 0 && seal_seconds <= 1e9)) {
     throw Error(ErrorKind::kInvalid, "seal_seconds must be from 0 to 1e9");
   }
-  auto handle = std::make_unique<Handle>();
+  auto handle = std::make_unique<StoreHandle>();
   StoreOptions options;
   options.shard_bytes = shard_bytes;
   options.resident_bytes = resident_bytes;
@@ -104,7 +88,7 @@ std::unique_ptr<Handle> open(const py::bytes& path, std::uint64_t shard_bytes, d
   return handle;
 }
 
-py::array_t<bool> contains(const Handle& self, const Keys& keys, const std::string& column) {
+py::array_t<bool> contains(const StoreHandle& self, const Keys& keys, const std::string& column) {
   const std::span<const RowKey> span = key_span(keys);
   py::array_t<bool> out(keys.shape(0));
   const std::span<std::uint8_t> bytes(reinterpret_cast<std::uint8_t*>(out.mutable_data()),
@@ -114,7 +98,7 @@ py::array_t<bool> contains(const Handle& self, const Keys& keys, const std::stri
   return out;
 }
 
-std::size_t append(Handle& self, const Keys& keys, const std::vector<GivenColumn>& given) {
+std::size_t append(StoreHandle& self, const Keys& keys, const std::vector<GivenColumn>& given) {
   const std::span<const RowKey> span = key_span(keys);
   std::vector<ColumnRows> columns;
   for (const GivenColumn& each : given) columns.push_back(column_rows(each));
@@ -123,7 +107,7 @@ std::size_t append(Handle& self, const Keys& keys, const std::vector<GivenColumn
   return self.store->append(context, span, columns);
 }
 
-std::size_t gather(const Handle& self, const Keys& keys, const std::string& column,
+std::size_t gather(const StoreHandle& self, const Keys& keys, const std::string& column,
                    py::array values, const Offsets& offsets, Scales scales, int threads) {
   const std::span<const RowKey> span = key_span(keys);
   const RowBuffers out = row_buffers(values, offsets, scales);
@@ -132,7 +116,7 @@ std::size_t gather(const Handle& self, const Keys& keys, const std::string& colu
   return self.store->gather(context, span, column, out);
 }
 
-std::size_t lengths(const Handle& self, const Keys& keys, const std::string& column,
+std::size_t lengths(const StoreHandle& self, const Keys& keys, const std::string& column,
                     py::array_t<std::int64_t, py::array::c_style> out) {
   const std::span<const RowKey> span = key_span(keys);
   const std::span<std::int64_t> numbers(out.mutable_data(), static_cast<std::size_t>(out.size()));
@@ -240,7 +224,7 @@ void register_views(py::module_& module) {
            py::kw_only(), py::arg("threads") = 1);
 }
 
-py::tuple verify(const Handle& self, int threads) {
+py::tuple verify(const StoreHandle& self, int threads) {
   const Context context = python_context(threads);
   VerifyReport report;
   {
@@ -256,7 +240,7 @@ void register_store(py::module_& module) {
   using Release = py::call_guard<py::gil_scoped_release>;
   const StoreOptions defaults;
   register_views(module);
-  py::class_<Handle>(module, "Store")
+  py::class_<StoreHandle>(module, "Store")
       .def(py::init(&open), py::arg("folder"), py::kw_only(),
            py::arg("shard_bytes") = defaults.shard_bytes,
            py::arg("seal_seconds") = static_cast<double>(defaults.seal_ns) / 1e9,
@@ -271,20 +255,20 @@ void register_store(py::module_& module) {
            py::kw_only(), py::arg("threads") = 1)
       .def(
           "scan",
-          [](const Handle& self, const std::string& column) {
+          [](const StoreHandle& self, const std::string& column) {
             const py::gil_scoped_release release;
             return self.store->scan(column);
           },
           py::arg("column"))
       .def(
           "views",
-          [](const Handle& self, const std::string& column) {
+          [](const StoreHandle& self, const std::string& column) {
             const py::gil_scoped_release release;
             return self.store->views(column);
           },
           py::arg("column"))
       .def("compact",
-           [](Handle& self) {
+           [](StoreHandle& self) {
              const Context context = python_context(1);
              CompactReport report;
              {
@@ -295,7 +279,7 @@ void register_store(py::module_& module) {
            })
       .def(
           "spec",
-          [](const Handle& self, const std::string& column) -> py::object {
+          [](const StoreHandle& self, const std::string& column) -> py::object {
             ColumnSpec spec;
             bool found = false;
             {
@@ -307,21 +291,21 @@ void register_store(py::module_& module) {
           },
           py::arg("column"))
       .def("flush",
-           [](Handle& self) {
+           [](StoreHandle& self) {
              const Context context = python_context(1);
              const py::gil_scoped_release release;
              self.store->flush(context);
            })
       .def("close",
-           [](Handle& self) {
+           [](StoreHandle& self) {
              const Context context = python_context(1);
              const py::gil_scoped_release release;
              self.store->close(context);
            })
       .def(
-          "refresh", [](Handle& self) { self.store->refresh(); }, Release())
+          "refresh", [](StoreHandle& self) { self.store->refresh(); }, Release())
       .def("columns",
-           [](const Handle& self) {
+           [](const StoreHandle& self) {
              std::vector<std::tuple<std::string, std::string, std::size_t, std::size_t, bool>> out;
              const py::gil_scoped_release release;
              for (const ColumnInfo& each : self.store->columns()) {
@@ -331,7 +315,7 @@ void register_store(py::module_& module) {
              return out;
            })
       .def("damaged",
-           [](const Handle& self) {
+           [](const StoreHandle& self) {
              std::vector<Damage> damaged;
              {
                const py::gil_scoped_release release;
@@ -340,9 +324,10 @@ void register_store(py::module_& module) {
              return pairs(damaged);
            })
       .def(
-          "shard_count", [](const Handle& self) { return self.store->shard_count(); }, Release())
+          "shard_count", [](const StoreHandle& self) { return self.store->shard_count(); },
+          Release())
       .def(
-          "byte_count", [](const Handle& self) { return self.store->byte_count(); }, Release())
+          "byte_count", [](const StoreHandle& self) { return self.store->byte_count(); }, Release())
       .def("verify", &verify, py::kw_only(), py::arg("threads") = 1);
 }
 

@@ -18,7 +18,9 @@ struct Problem {
     for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<std::int64_t>((i * 7 + i / 3) % k);
     return out;
   }();
-  [[nodiscard]] zoo::MatrixView<double> view() const { return {x.data(), n, d, d}; }
+  [[nodiscard]] zoo::MemoryRows rows() const {
+    return zoo::MemoryRows(zoo::MatrixView<double>{x.data(), n, d, d});
+  }
   [[nodiscard]] zoo::Labels labels() const { return {codes.data(), k, nullptr}; }
 };
 
@@ -53,7 +55,7 @@ void converged_fits_are_stationary() {
     for (const double strength : {1e-1, 1e-4}) {
       zoo::Context context;
       context.threads = 2;
-      const auto fit = zoo::logistic_fit<double>(context, p.view(), p.labels(), {strength, 1e-14});
+      const auto fit = zoo::logistic_fit(context, p.rows(), p.labels(), {strength, 1e-14});
       CHECK(fit.converged);
       CHECK(gradient_norm(p, fit, strength) < 1e-7);
     }
@@ -64,17 +66,16 @@ void bad_arguments_are_refused() {
   const Problem p{20, 3, 2};
   const zoo::Context context;
   std::vector<std::int64_t> codes(20, 0);
-  CHECK_THROWS(zoo::logistic_fit<double>(context, p.view(), {codes.data(), 2}, {}),
+  CHECK_THROWS(zoo::logistic_fit(context, p.rows(), {codes.data(), 2}, {}),
                zoo::ErrorKind::kInvalid);
   codes[3] = 2;
-  CHECK_THROWS(zoo::logistic_fit<double>(context, p.view(), {codes.data(), 2}, {}),
+  CHECK_THROWS(zoo::logistic_fit(context, p.rows(), {codes.data(), 2}, {}),
                zoo::ErrorKind::kInvalid);
-  CHECK_THROWS(zoo::logistic_fit<double>(context, p.view(), p.labels(), {-1.0}),
-               zoo::ErrorKind::kInvalid);
+  CHECK_THROWS(zoo::logistic_fit(context, p.rows(), p.labels(), {-1.0}), zoo::ErrorKind::kInvalid);
   const std::int64_t outside = 20;
-  CHECK_THROWS(zoo::logistic_search<double>(context, p.view(), p.labels(),
-                                            {{&outside, 1, &outside, 1}}, {{1.0}}),
-               zoo::ErrorKind::kInvalid);
+  CHECK_THROWS(
+      zoo::logistic_search(context, p.rows(), p.labels(), {{&outside, 1, &outside, 1}}, {{1.0}}),
+      zoo::ErrorKind::kInvalid);
 }
 
 void searches_share_nothing_between_threads() {
@@ -86,7 +87,7 @@ void searches_share_nothing_between_threads() {
   const auto run = [&](int threads) {
     zoo::Context context;
     context.threads = threads;
-    return zoo::logistic_search<double>(context, p.view(), p.labels(), folds, {{1.0, 0.1, 0.01}});
+    return zoo::logistic_search(context, p.rows(), p.labels(), folds, {{1.0, 0.1, 0.01}});
   };
   const auto one = run(1);
   CHECK(run(3).losses == one.losses);
@@ -101,7 +102,9 @@ void fits_are_the_same_bits_on_any_number_of_threads() {
     const auto run = [&](int threads) {
       zoo::Context context;
       context.threads = threads;
-      return zoo::logistic_fit<float>(context, {x.data(), p.n, p.d, p.d}, p.labels(), {1e-6});
+      return zoo::logistic_fit(context,
+                               zoo::MemoryRows(zoo::MatrixView<float>{x.data(), p.n, p.d, p.d}),
+                               p.labels(), {1e-6});
     };
     const auto one = run(1);
     CHECK(one.converged);
@@ -118,11 +121,9 @@ void the_bound_holds_where_a_fit_is_stopped() {
   for (const std::size_t k : {2, 5}) {
     const Problem p{400, 12, k};
     const zoo::Context context;
-    const double best =
-        zoo::logistic_fit<double>(context, p.view(), p.labels(), {1e-2, 1e-13}).objective;
+    const double best = zoo::logistic_fit(context, p.rows(), p.labels(), {1e-2, 1e-13}).objective;
     for (int steps = 1; steps < 4; ++steps) {
-      const auto fit =
-          zoo::logistic_fit<double>(context, p.view(), p.labels(), {1e-2, 1e-15, steps});
+      const auto fit = zoo::logistic_fit(context, p.rows(), p.labels(), {1e-2, 1e-15, steps});
       CHECK(!fit.converged);
       const double gap = (fit.objective - best) / fit.objective;
       CHECK(gap >= -1e-13);
@@ -143,21 +144,20 @@ void labels_share_passes_and_nothing_else() {
   const zoo::Context context;
   const zoo::LogisticOptions options{1e-3, 1e-12};
   const auto fits =
-      zoo::multilabel_fit<double>(context, p.view(), {marks.data(), p.n, 3, 3}, nullptr, options);
+      zoo::multilabel_fit(context, p.rows(), {marks.data(), p.n, 3, 3}, nullptr, options);
   for (std::size_t label = 0; label < 3; ++label) {
     std::vector<std::int64_t> codes(p.n);
     std::vector<double> weights(p.n, 1.0);
     for (std::size_t i = 0; i < p.n; ++i) codes[i] = marks[i * 3 + label] == 1 ? 1 : 0;
     if (label == 2) weights[1] = 0.0;
     const auto alone =
-        zoo::logistic_fit<double>(context, p.view(), {codes.data(), 2, weights.data()}, options);
+        zoo::logistic_fit(context, p.rows(), {codes.data(), 2, weights.data()}, options);
     CHECK(std::abs(alone.objective - fits[label].objective) < 1e-11);
     CHECK(fits[label].converged);
   }
   std::fill(marks.begin(), marks.end(), std::int8_t{1});
-  CHECK_THROWS(
-      zoo::multilabel_fit<double>(context, p.view(), {marks.data(), p.n, 3, 3}, nullptr, options),
-      zoo::ErrorKind::kInvalid);
+  CHECK_THROWS(zoo::multilabel_fit(context, p.rows(), {marks.data(), p.n, 3, 3}, nullptr, options),
+               zoo::ErrorKind::kInvalid);
 }
 
 void a_poll_that_throws_ends_a_search() {
@@ -173,9 +173,8 @@ void a_poll_that_throws_ends_a_search() {
   };
   bool stopped = false;
   try {
-    (void)zoo::logistic_search<double>(
-        context, p.view(), p.labels(), {fold, fold, fold},
-        {std::vector<double>(1000, 1e-6), zoo::StrengthRule::kBest, 1e-300});
+    (void)zoo::logistic_search(context, p.rows(), p.labels(), {fold, fold, fold},
+                               {std::vector<double>(1000, 1e-6), zoo::StrengthRule::kBest, 1e-300});
   } catch (const std::runtime_error& error) {
     stopped = std::string(error.what()) == "stop";
   }

@@ -276,7 +276,7 @@ def test_a_value_that_is_not_finite_is_refused_by_row(bad):
         lambda: engine.knn_search(x, x, 1),
         lambda: engine.class_means(x, codes, 3),
         lambda: _core.logistic_fit(
-            x, codes, 3, strength=1.0, weights=None, start=None, intercept=True,
+            _core.Rows(x), codes, 3, strength=1.0, weights=None, start=None, intercept=True,
             standardize=False, tolerance=1e-6, max_iterations=10, threads=2,
         ),
     ):  # fmt: skip
@@ -334,12 +334,13 @@ def test_an_interrupt_ends_a_long_computation(what):
     def work():
         if what == "fit":
             _core.logistic_fit(
-                x, codes, 20, strength=1e-12, weights=None, start=None, tolerance=1e-300,
-                intercept=True, standardize=False, max_iterations=100_000, threads=2,
+                _core.Rows(x), codes, 20, strength=1e-12, weights=None, start=None,
+                tolerance=1e-300, intercept=True, standardize=False, max_iterations=100_000,
+                threads=2,
             )  # fmt: skip
         else:
             _core.logistic_search(
-                x, codes, 20, folds=[(every, every)] * 2, strengths=[1e-12] * 500,
+                _core.Rows(x), codes, 20, folds=[(every, every)] * 2, strengths=[1e-12] * 500,
                 weights=None, one_standard=False, intercept=True, standardize=False,
                 tolerance=1e-300, threads=2,
             )  # fmt: skip

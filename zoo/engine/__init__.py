@@ -30,6 +30,7 @@ from zoo.engine.logistic import (
 from zoo.engine.prune import Pruned, mark_used, prune_stores
 from zoo.engine.ridge import RidgeFit, RidgeRegression, ridge_path, ridge_regression
 from zoo.engine.rotation import Rotation, principal_axes, strength_grid, total_variance
+from zoo.engine.row_sources import AnyRows, Bfloat16, StoredRows, spooled
 from zoo.engine.rows import Ragged, Scaled
 from zoo.engine.span import require_rows
 from zoo.engine.store import FeatureStore, list_stores
@@ -37,6 +38,8 @@ from zoo.engine.store_reports import CompactReport, ShardView, StoreInfo, Verify
 
 __all__ = [
     "SHRINKAGES",
+    "AnyRows",
+    "Bfloat16",
     "CompactReport",
     "Exported",
     "FeatureStore",
@@ -54,6 +57,7 @@ __all__ = [
     "Scaled",
     "ShardView",
     "StoreInfo",
+    "StoredRows",
     "VerifyReport",
     "brier_score",
     "build_info",
@@ -86,6 +90,7 @@ __all__ = [
     "search_lda",
     "search_logistic",
     "softmax",
+    "spooled",
     "squared_distances",
     "squared_errors",
     "strength_grid",

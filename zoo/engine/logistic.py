@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from zoo import _core
-from zoo.engine.labels import as_codes, as_rows, as_weights
+from zoo.engine.labels import as_codes, as_weights
+from zoo.engine.row_sources import AnyRows, native_rows, reading
 
 Rule = Literal["best", "one_se"]
 
@@ -70,7 +71,7 @@ class LogisticPath:
 
 
 def fit_logistic(
-    x: np.ndarray,
+    x: AnyRows,
     codes: np.ndarray,
     n_classes: int,
     *,
@@ -93,26 +94,26 @@ def fit_logistic(
         ValueError: a value is not finite (the message names the row), a code is out of range,
             fewer than two classes have rows with weight.
     """
-    _require_matrix(x)
     start = None if warm_start is None else (warm_start.weights, warm_start.intercepts)
-    found = _core.logistic_fit(
-        as_rows(x),
-        as_codes(codes),
-        n_classes,
-        strength=strength,
-        weights=as_weights(sample_weight),
-        start=start,
-        intercept=fit_intercept,
-        standardize=standardize,
-        tolerance=tolerance,
-        max_iterations=max_iterations,
-        threads=threads,
-    )
+    with reading(x):
+        found = _core.logistic_fit(
+            native_rows(x),
+            as_codes(codes),
+            n_classes,
+            strength=strength,
+            weights=as_weights(sample_weight),
+            start=start,
+            intercept=fit_intercept,
+            standardize=standardize,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+            threads=threads,
+        )
     return LogisticFit(*found)
 
 
 def fit_multilabel(
-    x: np.ndarray,
+    x: AnyRows,
     marks: np.ndarray,
     *,
     strength: float,
@@ -140,25 +141,25 @@ def fit_multilabel(
         ValueError: a value is not finite, a mark is none of 0, 1 and -1, or a label's known marks
             are all alike.
     """
-    _require_matrix(x)
     if np.asarray(marks).ndim != 2 or not np.isin(marks, (-1, 0, 1)).all():
         raise ValueError("marks must be an (n, labels) array of 0, 1 and -1")
-    found = _core.multilabel_fit(
-        as_rows(x),
-        np.ascontiguousarray(marks, np.int8),
-        strength=strength,
-        weights=as_weights(sample_weight),
-        intercept=fit_intercept,
-        standardize=standardize,
-        tolerance=tolerance,
-        max_iterations=max_iterations,
-        threads=threads,
-    )
+    with reading(x):
+        found = _core.multilabel_fit(
+            native_rows(x),
+            np.ascontiguousarray(marks, np.int8),
+            strength=strength,
+            weights=as_weights(sample_weight),
+            intercept=fit_intercept,
+            standardize=standardize,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+            threads=threads,
+        )
     return [LogisticFit(*one) for one in found]
 
 
 def search_logistic(
-    x: np.ndarray,
+    x: AnyRows,
     codes: np.ndarray,
     n_classes: int,
     *,
@@ -181,34 +182,20 @@ def search_logistic(
     Raises:
         ValueError: a value is not finite, a code or a fold's row is out of range.
     """
-    _require_matrix(x)
     if rule not in {"best", "one_se"}:
         raise ValueError(f"rule must be 'best' or 'one_se', not {rule!r}")
-    losses, held, chosen, scores, products = _core.logistic_search(
-        as_rows(x),
-        as_codes(codes),
-        n_classes,
-        folds=[(as_codes(fit), as_codes(judged)) for fit, judged in folds],
-        strengths=list(strengths),
-        weights=as_weights(sample_weight),
-        one_standard=rule == "one_se",
-        intercept=fit_intercept,
-        standardize=standardize,
-        tolerance=tolerance,
-        threads=threads,
-    )
+    with reading(x):
+        losses, held, chosen, scores, products = _core.logistic_search(
+            native_rows(x),
+            as_codes(codes),
+            n_classes,
+            folds=[(as_codes(fit), as_codes(judged)) for fit, judged in folds],
+            strengths=list(strengths),
+            weights=as_weights(sample_weight),
+            one_standard=rule == "one_se",
+            intercept=fit_intercept,
+            standardize=standardize,
+            tolerance=tolerance,
+            threads=threads,
+        )
     return LogisticPath(losses, held, chosen, scores, products)
-
-
-def _require_matrix(x: np.ndarray) -> None:
-    if x.ndim != 2 or 0 in x.shape:  # values that are not finite are the core's to find
-        raise ValueError(f"rows must have shape (n, d) with n, d >= 1, not {x.shape}")
-
-
-__all__ = [
-    "LogisticFit",
-    "LogisticPath",
-    "fit_logistic",
-    "fit_multilabel",
-    "search_logistic",
-]

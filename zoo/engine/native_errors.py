@@ -22,6 +22,19 @@ def store_errors(folder: Path) -> Iterator[None]:
         raise translated(folder, error) from error
 
 
+@contextlib.contextmanager
+def solver_errors(folder: Path) -> Iterator[None]:
+    """Translate what reading the store in `folder` raises inside; a solver's own ValueErrors pass.
+
+    Raises:
+        StoreError: rows are damaged or gone, or the system can't read them.
+    """
+    try:
+        yield
+    except (OSError, _core.CorruptError) as error:
+        raise translated(folder, error) from error
+
+
 def translated(folder: Path, error: OSError | ValueError) -> StoreError:
     """The StoreError for an error of the store in `folder`."""
     if isinstance(error, _core.CorruptError):

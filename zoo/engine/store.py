@@ -184,6 +184,11 @@ class FeatureStore:
             )
         return given(native, values, offsets, scales, dtype)
 
+    def native_rows(self, column: str, keys: NDArray[np.uint8]) -> _core.Rows:
+        """What `StoredRows` gives the core; raises as `rows` does, and for a ragged column."""
+        with self._errors():
+            return _core.Rows.of_store(self._native, column, _checked_keys(keys))
+
     def stream(
         self,
         column: str,

@@ -11,7 +11,8 @@
 // them is chosen by the data and by what it costs (csrc/README.md has the rule and measurements).
 // Rows are centred and scaled by folding both into the weights. Many fits share a pass.
 //
-// Products run in T (float or double), sums over blocks, directions and the certificate in f64.
+// Products run in double for f64 rows and in float for all others, which are widened a tile at a
+// time; sums over blocks, directions and the certificate are f64. Rows are read some 50 times.
 // Results are the same bits for any number of threads.
 #pragma once
 
@@ -21,6 +22,7 @@
 
 #include "zoo/context.hpp"
 #include "zoo/matrix_view.hpp"
+#include "zoo/row_source.hpp"
 
 namespace zoo {
 
@@ -67,15 +69,13 @@ struct Labels {
 // that gives it the odds of half a row, since its own optimum lies at minus infinity. Throws
 // Error(kInvalid) on a value that is not finite (naming the row), on codes outside the range, and
 // where fewer than two classes have weight.
-template <typename T>
-LogisticFit logistic_fit(const Context& context, MatrixView<T> x, const Labels& labels,
+LogisticFit logistic_fit(const Context& context, const RowSource& x, const Labels& labels,
                          const LogisticOptions& options,
                          const LogisticCoefficients* start = nullptr);
 
 // One binary fit a label, all in shared passes. `marks`: (n, labels) of 0 and 1, or -1 where a row
 // says nothing about a label. The fit of a label whose known marks are all alike throws.
-template <typename T>
-std::vector<LogisticFit> multilabel_fit(const Context& context, MatrixView<T> x,
+std::vector<LogisticFit> multilabel_fit(const Context& context, const RowSource& x,
                                         MatrixView<std::int8_t> marks, const double* weights,
                                         const LogisticOptions& options);
 
@@ -111,8 +111,7 @@ struct SearchOptions {
 
 // Fits every fold at every strength, each from those before, all folds in shared passes, and sums
 // -log p of the held rows.
-template <typename T>
-LogisticSearch logistic_search(const Context& context, MatrixView<T> x, const Labels& labels,
+LogisticSearch logistic_search(const Context& context, const RowSource& x, const Labels& labels,
                                const std::vector<FoldView>& folds, const SearchOptions& options);
 
 }  // namespace zoo

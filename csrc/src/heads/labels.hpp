@@ -1,15 +1,9 @@
 // What every head checks at its edge.
 #pragma once
 
-#include "zoo/context.hpp"
 #include "zoo/logistic.hpp"
-#include "zoo/matrix_view.hpp"
 
 namespace zoo::detail {
-
-// Throws Error(kInvalid) that names the first row with a NaN or an infinity.
-template <typename T>
-void require_finite(const Context& context, MatrixView<T> x);
 
 // Throws Error(kInvalid) on a weight that is negative or not finite; nullptr is all 1.
 void require_weights(const double* weights, std::size_t rows);

@@ -4,9 +4,9 @@
 #include <limits>
 #include <utility>
 
-#include "heads/labels.hpp"
 #include "math/kernels.hpp"
 #include "math/partition.hpp"
+#include "rows/row_reader.hpp"
 #include "runtime/parallel.hpp"
 #include "zoo/error.hpp"
 
@@ -42,8 +42,8 @@ Neighbours nearest_neighbours(const Context& context, MatrixView<T> train, Matri
   if (train.rows == 0 || wanted == 0) {
     throw Error(ErrorKind::kInvalid, "neighbours need at least one training row");
   }
-  detail::require_finite(context, train);
-  detail::require_finite(context, queries);
+  detail::require_finite(context, MemoryRows(train));
+  detail::require_finite(context, MemoryRows(queries));
   const std::size_t n = train.rows, d = train.cols, m = queries.rows;
   Neighbours out;
   out.count = std::min(wanted, n);

@@ -4,6 +4,7 @@
 
 #include "heads/labels.hpp"
 #include "math/partition.hpp"
+#include "rows/row_reader.hpp"
 #include "runtime/parallel.hpp"
 #include "zoo/error.hpp"
 
@@ -12,7 +13,7 @@ namespace zoo {
 template <typename T>
 Prototypes class_means(const Context& context, MatrixView<T> x, const Labels& labels) {
   detail::require_labels(labels, x.rows);
-  detail::require_finite(context, x);
+  detail::require_finite(context, MemoryRows(x));
   Prototypes out;
   out.means.resize(checked_product(labels.classes, x.cols));
   out.masses.resize(labels.classes);
@@ -44,7 +45,7 @@ template <typename T>
 std::vector<double> squared_distances(const Context& context, MatrixView<T> x,
                                       MatrixView<double> means) {
   if (x.cols != means.cols) throw Error(ErrorKind::kInvalid, "rows and means differ in columns");
-  detail::require_finite(context, x);
+  detail::require_finite(context, MemoryRows(x));
   const std::size_t k = means.rows;
   std::vector<double> out(checked_product(x.rows, k));
   parallel_for(context, (x.rows + 63) / 64, [&](std::size_t task) {

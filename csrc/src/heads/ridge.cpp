@@ -6,6 +6,7 @@
 
 #include "heads/labels.hpp"
 #include "math/partition.hpp"
+#include "rows/row_reader.hpp"
 #include "runtime/parallel.hpp"
 #include "zoo/error.hpp"
 #include "zoo/products.hpp"
@@ -175,7 +176,7 @@ std::vector<RidgeFit> ridge_path(const Context& context, MatrixView<double> z, c
                                  const std::vector<double>& strengths, bool keep_all) {
   const std::size_t n = z.rows, k = labels.classes;
   detail::require_labels(labels, n);
-  detail::require_finite(context, z);
+  detail::require_finite(context, MemoryRows(z));
   std::vector<bool> present(k);
   for (std::size_t i = 0; i < n; ++i) {
     if (labels.weights == nullptr || labels.weights[i] > 0.0) {
@@ -204,8 +205,8 @@ std::vector<RidgeFit> ridge_path(const Context& context, MatrixView<double> z,
     throw Error(ErrorKind::kInvalid, "targets must have one row a row, and a column");
   }
   detail::require_weights(targets.weights, n);
-  detail::require_finite(context, z);
-  detail::require_finite(context, targets.values);
+  detail::require_finite(context, MemoryRows(z));
+  detail::require_finite(context, MemoryRows(targets.values));
   std::size_t counted = n;
   if (targets.weights != nullptr) {
     counted = n - static_cast<std::size_t>(std::count(targets.weights, targets.weights + n, 0.0));

@@ -6,6 +6,7 @@
 
 #include "heads/labels.hpp"
 #include "math/partition.hpp"
+#include "rows/row_reader.hpp"
 #include "runtime/parallel.hpp"
 
 namespace zoo {
@@ -62,7 +63,7 @@ Slope slope_at(const Context& context, MatrixView<double> scores, const Labels& 
 Temperature fit_temperature(const Context& context, MatrixView<double> scores,
                             const Labels& labels) {
   detail::require_labels(labels, scores.rows);
-  detail::require_finite(context, scores);
+  detail::require_finite(context, MemoryRows(scores));
   double spread = 0.0, total = 0.0, count = 0.0;
   for (std::size_t i = 0; i < scores.rows; ++i) {
     const double weight = labels.weights == nullptr ? 1.0 : labels.weights[i];

@@ -53,6 +53,14 @@ struct MomentKernel {
                   const double* shift, double* sum, double* square);
 };
 
+// Stored values as float, every one exact but for int8's product with its scale, which is rounded
+// once. f16 and bf16 as their bits.
+struct WidenKernels {
+  void (*f16)(const std::uint16_t* from, std::size_t count, float* to);
+  void (*bf16)(const std::uint16_t* from, std::size_t count, float* to);
+  void (*i8)(const std::int8_t* from, float scale, std::size_t count, float* to);
+};
+
 struct Kernels {
   const char* name;
   TileKernels<float> f32;
@@ -64,6 +72,7 @@ struct Kernels {
   CurveKernel<double> curve_f64;
   MomentKernel<float> moments_f32;
   MomentKernel<double> moments_f64;
+  WidenKernels widen;
 
   template <typename T>
   [[nodiscard]] const TileKernels<T>& of() const noexcept {
@@ -71,6 +80,14 @@ struct Kernels {
       return f32;
     } else {
       return f64;
+    }
+  }
+  template <typename T>
+  [[nodiscard]] const MomentKernel<T>& moments_of() const noexcept {
+    if constexpr (sizeof(T) == sizeof(float)) {
+      return moments_f32;
+    } else {
+      return moments_f64;
     }
   }
 };

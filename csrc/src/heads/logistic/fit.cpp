@@ -21,7 +21,7 @@ void require_options(const LogisticOptions& options) {
 }
 
 template <typename T>
-LogisticFit fit_of(const detail::LogisticRows<T>& rows, const detail::LogisticTask& task,
+LogisticFit fit_of(const detail::LogisticRows& rows, const detail::LogisticTask& task,
                    std::size_t classes, const detail::LogisticNewton<T>& newton) {
   LogisticFit fit;
   static_cast<LogisticCoefficients&>(fit) =
@@ -36,21 +36,18 @@ LogisticFit fit_of(const detail::LogisticRows<T>& rows, const detail::LogisticTa
   return fit;
 }
 
-template <typename T>
 detail::NewtonOptions newton_options(const LogisticOptions& options,
-                                     const detail::LogisticRows<T>& rows, bool near) {
+                                     const detail::LogisticRows& rows, bool near) {
   return {options.strength * rows.penalty_scale, options.tolerance, options.max_iterations, true,
           near};
 }
 
-}  // namespace
-
 template <typename T>
-LogisticFit logistic_fit(const Context& context, MatrixView<T> x, const Labels& labels,
-                         const LogisticOptions& options, const LogisticCoefficients* start) {
+LogisticFit fit_in(const Context& context, const RowSource& x, const Labels& labels,
+                   const LogisticOptions& options, const LogisticCoefficients* start) {
   require_options(options);
-  detail::require_labels(labels, x.rows);
-  std::vector<std::size_t> order(x.rows);
+  detail::require_labels(labels, x.rows());
+  std::vector<std::size_t> order(x.rows());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto rows = detail::logistic_rows(context, x, order, labels.weights, options.form);
   const auto task = detail::logistic_task(order, labels.codes, labels.classes, labels.weights,
@@ -58,10 +55,10 @@ LogisticFit logistic_fit(const Context& context, MatrixView<T> x, const Labels& 
   if (!task) {
     throw Error(ErrorKind::kInvalid, "fewer than two classes have labelled rows with weight");
   }
-  std::vector<double> u(task->size(x.cols));
+  std::vector<double> u(task->size(x.cols()));
   if (start != nullptr) {
     const std::size_t vectors = labels.classes == 2 ? 1 : labels.classes;
-    if (start->vectors != vectors || start->weights.size() != vectors * x.cols ||
+    if (start->vectors != vectors || start->weights.size() != vectors * x.cols() ||
         start->intercepts.size() != vectors) {
       throw Error(ErrorKind::kInvalid, "the warm start has another shape than this problem");
     }
@@ -74,12 +71,12 @@ LogisticFit logistic_fit(const Context& context, MatrixView<T> x, const Labels& 
 }
 
 template <typename T>
-std::vector<LogisticFit> multilabel_fit(const Context& context, MatrixView<T> x,
-                                        MatrixView<std::int8_t> marks, const double* weights,
-                                        const LogisticOptions& options) {
+std::vector<LogisticFit> fit_labels_in(const Context& context, const RowSource& x,
+                                       MatrixView<std::int8_t> marks, const double* weights,
+                                       const LogisticOptions& options) {
   require_options(options);
-  if (marks.rows != x.rows) throw Error(ErrorKind::kInvalid, "marks must have one line a row");
-  const std::size_t n = x.rows, count = marks.cols;
+  if (marks.rows != x.rows()) throw Error(ErrorKind::kInvalid, "marks must have one line a row");
+  const std::size_t n = x.rows(), count = marks.cols;
   std::vector<std::size_t> order(n);
   std::iota(order.begin(), order.end(), std::size_t{0});
   const std::vector<std::int64_t> zeros(n);
@@ -110,7 +107,7 @@ std::vector<LogisticFit> multilabel_fit(const Context& context, MatrixView<T> x,
   std::vector<detail::LogisticNewton<T>*> walkers;
   for (const detail::LogisticTask& task : tasks) {
     fits.push_back(std::make_unique<detail::LogisticNewton<T>>(rows, task));
-    fits.back()->begin(std::vector<double>(task.size(x.cols)),
+    fits.back()->begin(std::vector<double>(task.size(x.cols())),
                        newton_options(options, rows, false));
     walkers.push_back(fits.back().get());
   }
@@ -122,15 +119,19 @@ std::vector<LogisticFit> multilabel_fit(const Context& context, MatrixView<T> x,
   return out;
 }
 
-template LogisticFit logistic_fit(const Context&, MatrixView<float>, const Labels&,
-                                  const LogisticOptions&, const LogisticCoefficients*);
-template LogisticFit logistic_fit(const Context&, MatrixView<double>, const Labels&,
-                                  const LogisticOptions&, const LogisticCoefficients*);
-template std::vector<LogisticFit> multilabel_fit(const Context&, MatrixView<float>,
-                                                 MatrixView<std::int8_t>, const double*,
-                                                 const LogisticOptions&);
-template std::vector<LogisticFit> multilabel_fit(const Context&, MatrixView<double>,
-                                                 MatrixView<std::int8_t>, const double*,
-                                                 const LogisticOptions&);
+}  // namespace
+
+LogisticFit logistic_fit(const Context& context, const RowSource& x, const Labels& labels,
+                         const LogisticOptions& options, const LogisticCoefficients* start) {
+  return x.type() == RowType::kF64 ? fit_in<double>(context, x, labels, options, start)
+                                   : fit_in<float>(context, x, labels, options, start);
+}
+
+std::vector<LogisticFit> multilabel_fit(const Context& context, const RowSource& x,
+                                        MatrixView<std::int8_t> marks, const double* weights,
+                                        const LogisticOptions& options) {
+  return x.type() == RowType::kF64 ? fit_labels_in<double>(context, x, marks, weights, options)
+                                   : fit_labels_in<float>(context, x, marks, weights, options);
+}
 
 }  // namespace zoo

@@ -19,7 +19,7 @@ constexpr double kWorth = 0.4;
 }  // namespace
 
 template <typename T>
-LogisticNewton<T>::LogisticNewton(const LogisticRows<T>& rows, const LogisticTask& task,
+LogisticNewton<T>::LogisticNewton(const LogisticRows& rows, const LogisticTask& task,
                                   std::shared_ptr<SharedMoments<T>> shared)
     : rows_(rows), task_(task), shared_(std::move(shared)) {
   request_.task = &task_;
@@ -381,7 +381,7 @@ void LogisticNewton<T>::finish(bool converged) {
 }
 
 template <typename T>
-void walk(const Context& context, const LogisticRows<T>& rows,
+void walk(const Context& context, const LogisticRows& rows,
           const std::vector<LogisticNewton<T>*>& walkers) {
   std::vector<LogisticNewton<T>*> awake = walkers;
   std::vector<PassRequest<T>*> requests;
@@ -404,9 +404,8 @@ void walk(const Context& context, const LogisticRows<T>& rows,
 
 template class LogisticNewton<float>;
 template class LogisticNewton<double>;
-template void walk(const Context&, const LogisticRows<float>&,
-                   const std::vector<LogisticNewton<float>*>&);
-template void walk(const Context&, const LogisticRows<double>&,
+template void walk(const Context&, const LogisticRows&, const std::vector<LogisticNewton<float>*>&);
+template void walk(const Context&, const LogisticRows&,
                    const std::vector<LogisticNewton<double>*>&);
 
 }  // namespace zoo::detail

@@ -30,7 +30,7 @@ struct NewtonEnd {
 template <typename T>
 class LogisticNewton {
  public:
-  LogisticNewton(const LogisticRows<T>& rows, const LogisticTask& task,
+  LogisticNewton(const LogisticRows& rows, const LogisticTask& task,
                  std::shared_ptr<SharedMoments<T>> shared = nullptr);
 
   // A walk from `u`, (vectors, d + 1).
@@ -61,7 +61,7 @@ class LogisticNewton {
   [[nodiscard]] double penalty(const std::vector<double>& a, const std::vector<double>& b) const;
   [[nodiscard]] double rigorous_bound() const;
 
-  const LogisticRows<T>& rows_;
+  const LogisticRows& rows_;
   const LogisticTask& task_;
   std::shared_ptr<SharedMoments<T>> shared_;
   NewtonOptions options_;
@@ -96,7 +96,7 @@ class LogisticNewton {
 
 // Walks all of them to their ends, a pass at a time.
 template <typename T>
-void walk(const Context& context, const LogisticRows<T>& rows,
+void walk(const Context& context, const LogisticRows& rows,
           const std::vector<LogisticNewton<T>*>& walkers);
 
 }  // namespace zoo::detail

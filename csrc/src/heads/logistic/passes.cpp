@@ -1,9 +1,11 @@
 #include "heads/logistic/passes.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "math/kernels.hpp"
 #include "math/partition.hpp"
+#include "rows/row_reader.hpp"
 #include "runtime/parallel.hpp"
 
 namespace zoo::detail {
@@ -42,7 +44,7 @@ struct Columns {
 };
 
 template <typename T, typename A>
-Columns<A> columns_of(const LogisticRows<T>& rows, const std::vector<PassRequest<T>*>& requests) {
+Columns<A> columns_of(const LogisticRows& rows, const std::vector<PassRequest<T>*>& requests) {
   const std::size_t d = rows.d;
   Columns<A> out;
   out.first.push_back(0);
@@ -77,11 +79,11 @@ struct Share {
 template <typename T, typename A>
 class Pass {
  public:
-  Pass(const LogisticRows<T>& rows, const std::vector<PassRequest<T>*>& requests)
+  Pass(const LogisticRows& rows, const std::vector<PassRequest<T>*>& requests)
       : rows_(rows), requests_(requests), columns_(columns_of<T, A>(rows, requests)) {}
 
   void run(const Context& context) {
-    const std::size_t n = rows_.rows.size(), columns = columns_.first.back();
+    const std::size_t n = rows_.order.size(), columns = columns_.first.back();
     Context used = context;
     if (pass_cost(n, rows_.d, columns) < kWorthAThread) used.threads = 1;
     for (PassRequest<T>* request : requests_) {
@@ -96,38 +98,28 @@ class Pass {
       share.gradient.assign(columns * rows_.d, A{0});
       share.sums.assign(columns, 0.0);
       share.loss.assign(requests_.size(), 0.0);
-      std::vector<A> values(kLogisticTile * columns), wide;
-      for (std::size_t i = blocks.begin(b); i < blocks.end(b); i += kLogisticTile) {
-        tile(share, i, std::min(kLogisticTile, blocks.end(b) - i), values, wide);
+      const std::size_t begin = blocks.begin(b), end = blocks.end(b);
+      Block block{begin, {*rows_.source, std::span(rows_.order).subspan(begin, end - begin)}, {}};
+      block.values.resize(kLogisticTile * columns);
+      for (std::size_t i = begin; i < end; i += kLogisticTile) {
+        tile(share, block, i, std::min(kLogisticTile, end - i));
       }
     });
     parallel_for(used, requests_.size(), [&](std::size_t q) { collect(q); });
   }
 
  private:
-  // Rows as A: themselves, or widened into scratch.
-  const A* const* rows_as(std::size_t begin, std::size_t count, std::vector<A>& wide,
-                          const A** pointers) const {
-    if constexpr (sizeof(A) == sizeof(T)) {
-      return rows_.rows.data() + begin;
-    } else {
-      wide.resize(kLogisticTile * rows_.d);
-      for (std::size_t t = 0; t < count; ++t) {
-        pointers[t] = wide.data() + t * rows_.d;
-        std::copy_n(rows_.rows[begin + t], rows_.d, wide.data() + t * rows_.d);
-      }
-      return pointers;
-    }
-  }
+  // What a thread needs to go through one block of rows.
+  struct Block {
+    std::size_t begin;
+    RowReader<A> reader;
+    std::vector<A> values;  // a tile's logits, and what they become
+  };
 
-  void tile(Share<A>& share, std::size_t begin, std::size_t count, std::vector<A>& values,
-            std::vector<A>& wide) const {
-    const A* const* next = nullptr;
-    if constexpr (sizeof(A) == sizeof(T)) {
-      if (begin + 2 * count <= rows_.rows.size()) next = rows_.rows.data() + begin + count;
-    }
-    const A* pointers[kLogisticTile];
+  void tile(Share<A>& share, Block& block, std::size_t begin, std::size_t count) const {
     const A* const* x = nullptr;
+    const A* const* next = nullptr;
+    std::vector<A>& values = block.values;
     const std::size_t columns = columns_.first.back(), d = rows_.d;
     const auto& products = kernels().of<A>();
     const auto wanted = [&](std::size_t q) {
@@ -141,7 +133,10 @@ class Pass {
       }
       std::size_t end = q + 1;
       while (end < requests_.size() && wanted(end)) ++end;
-      if (x == nullptr) x = rows_as(begin, count, wide, pointers);
+      if (x == nullptr) {
+        x = block.reader.rows(begin - block.begin, count);
+        next = block.reader.ahead(begin - block.begin + count, count);
+      }
       const std::size_t from = columns_.first[q], width = columns_.first[end] - from;
       products.dots(x, count, d, columns_.weights.data() + from * d, d, width, values.data() + from,
                     columns);
@@ -193,7 +188,7 @@ class Pass {
     }
   }
 
-  const LogisticRows<T>& rows_;
+  const LogisticRows& rows_;
   const std::vector<PassRequest<T>*>& requests_;
   Columns<A> columns_;
   std::vector<Share<A>> shares_;
@@ -202,7 +197,7 @@ class Pass {
 }  // namespace
 
 template <typename T>
-void run_pass(const Context& context, const LogisticRows<T>& rows,
+void run_pass(const Context& context, const LogisticRows& rows,
               const std::vector<PassRequest<T>*>& requests) {
   std::vector<PassRequest<T>*> plain, precise;
   for (PassRequest<T>* request : requests) {
@@ -212,9 +207,9 @@ void run_pass(const Context& context, const LogisticRows<T>& rows,
   if (!precise.empty()) Pass<T, double>(rows, precise).run(context);
 }
 
-template void run_pass(const Context&, const LogisticRows<float>&,
+template void run_pass(const Context&, const LogisticRows&,
                        const std::vector<PassRequest<float>*>&);
-template void run_pass(const Context&, const LogisticRows<double>&,
+template void run_pass(const Context&, const LogisticRows&,
                        const std::vector<PassRequest<double>*>&);
 
 }  // namespace zoo::detail

@@ -29,7 +29,7 @@ struct PassRequest {
 // Runs all requests in one pass over the rows (two where some are precise and some are not). Sums
 // run over fixed blocks in order: the same bits for any number of threads, and for any company.
 template <typename T>
-void run_pass(const Context& context, const LogisticRows<T>& rows,
+void run_pass(const Context& context, const LogisticRows& rows,
               const std::vector<PassRequest<T>*>& requests);
 
 // Floating-point operations of one request.

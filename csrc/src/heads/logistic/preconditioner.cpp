@@ -6,6 +6,7 @@
 
 #include "math/kernels.hpp"
 #include "math/partition.hpp"
+#include "rows/row_reader.hpp"
 #include "zoo/products.hpp"
 
 namespace zoo::detail {
@@ -18,7 +19,7 @@ constexpr std::size_t kSampleFactor = 3;      // rows drawn for second moments, 
 constexpr double kMemory = 1e9;               // bytes
 
 struct Drawn {
-  std::size_t row;
+  std::size_t place;  // in the order of the passes
   double weight;
 };
 
@@ -58,13 +59,16 @@ std::size_t padded(std::size_t d) { return (d + 1 + 15) / 16 * 16; }
 // sum_i weight_i x_i x_i^T of the drawn rows in the solver's coordinates, a one after each
 // (zero without an intercept), then zeros.
 template <typename T>
-std::vector<double> second_moments(const Context& context, const LogisticRows<T>& rows,
+std::vector<double> second_moments(const Context& context, const LogisticRows& rows,
                                    const std::vector<Drawn>& drawn, double scale) {
   const std::size_t width = padded(rows.d);
   std::vector<T> copy(checked_product(drawn.size(), width));
+  std::vector<std::size_t> numbers(drawn.size());
+  for (std::size_t i = 0; i < drawn.size(); ++i) numbers[i] = rows.order[drawn[i].place];
+  RowReader<T> reader(*rows.source, numbers);
   for (std::size_t i = 0; i < drawn.size(); ++i) {
     const double root = std::sqrt(drawn[i].weight * scale);
-    const T* from = rows.rows[drawn[i].row];
+    const T* from = reader.rows(i, 1)[0];
     T* to = copy.data() + i * width;
     for (std::size_t j = 0; j < rows.d; ++j) {
       to[j] = static_cast<T>((static_cast<double>(from[j]) - rows.mean[j]) * rows.inverse_scale[j] *
@@ -112,13 +116,13 @@ void factor_with_ridge(const Context& context, const std::vector<double>& moment
 }  // namespace
 
 template <typename T>
-SharedMoments<T>::SharedMoments(const Context& context, const LogisticRows<T>& rows,
+SharedMoments<T>::SharedMoments(const Context& context, const LogisticRows& rows,
                                 const std::vector<double>& importance, std::size_t wanted)
     : d_(rows.d) {
   double total = 0.0;
   for (const double value : importance) total += value;
-  moments_ = second_moments(context, rows, draw(importance, wanted),
-                            1.0 / std::max(total, std::numeric_limits<double>::min()));
+  moments_ = second_moments<T>(context, rows, draw(importance, wanted),
+                               1.0 / std::max(total, std::numeric_limits<double>::min()));
 }
 
 template <typename T>
@@ -206,12 +210,15 @@ void Preconditioner<T>::diagonal(const Source& source) {
   moments.assign(width_, 0.0);
   const std::size_t step = std::max<std::size_t>(1, n / kStatisticRows);
   double mass = 0.0;
+  std::vector<std::size_t> numbers;
+  for (std::size_t i = 0; i < n; i += step) numbers.push_back(source.rows.order[i]);
+  RowReader<T> reader(*source.rows.source, numbers);
   for (std::size_t i = 0; i < n; i += step) {
     const double weight =
         source.task.weights[i] * spread(source.probabilities.data() + i * vectors_, vectors_);
     if (!(weight > 0.0)) continue;
     mass += weight;
-    const T* x = source.rows.rows[i];
+    const T* x = reader.rows(i / step, 1)[0];
     for (std::size_t j = 0; j < d; ++j) {
       const double value =
           (static_cast<double>(x[j]) - source.rows.mean[j]) * source.rows.inverse_scale[j];
@@ -246,7 +253,7 @@ void Preconditioner<T>::by_class(const Context& context, const Source& source) {
     }
     factor_with_ridge(
         context,
-        second_moments(context, source.rows, draw(importance, kSampleFactor * width_), 1.0),
+        second_moments<T>(context, source.rows, draw(importance, kSampleFactor * width_), 1.0),
         source.rows.d, source.strength, blocks_[c]);
   }
 }
@@ -281,7 +288,7 @@ void Preconditioner<T>::build(const Context& context, Preconditioning kind, cons
 }
 
 template <typename T>
-void Preconditioner<T>::restrengthen(const Context& context, const LogisticRows<T>& rows,
+void Preconditioner<T>::restrengthen(const Context& context, const LogisticRows& rows,
                                      double strength) {
   if (kind_ == Preconditioning::kByClass) return;
   if (kind_ == Preconditioning::kDiagonal) {

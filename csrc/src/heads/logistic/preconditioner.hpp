@@ -19,7 +19,7 @@ template <typename T>
 class SharedMoments {
  public:
   // The rows weigh in by `importance` (n); at most `wanted` are drawn, evenly along its sum.
-  SharedMoments(const Context& context, const LogisticRows<T>& rows,
+  SharedMoments(const Context& context, const LogisticRows& rows,
                 const std::vector<double>& importance, std::size_t wanted);
 
   // (S + ridge I)^-1 up to a factor of sqrt(2) in the ridge; S has the total weight 1.
@@ -42,7 +42,7 @@ template <typename T>
 class Preconditioner {
  public:
   struct Source {
-    const LogisticRows<T>& rows;
+    const LogisticRows& rows;
     const LogisticTask& task;
     const std::vector<T>& probabilities;  // (n, vectors), as a pass leaves them
     double strength;
@@ -57,7 +57,7 @@ class Preconditioner {
   void build(const Context& context, Preconditioning kind, const Source& source,
              std::shared_ptr<SharedMoments<T>> shared);
   // The same for another strength; blocks by class keep the one they were built for.
-  void restrengthen(const Context& context, const LogisticRows<T>& rows, double strength);
+  void restrengthen(const Context& context, const LogisticRows& rows, double strength);
   // out = P^-1 g for (vectors, d + 1) g, up to a shift common to all classes.
   void apply(const std::vector<double>& g, std::vector<double>& out) const;
 

@@ -2,43 +2,42 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <utility>
 
-#include "heads/labels.hpp"
 #include "math/kernels.hpp"
 #include "math/partition.hpp"
+#include "rows/row_reader.hpp"
 #include "runtime/parallel.hpp"
 #include "zoo/error.hpp"
 
 namespace zoo::detail {
 namespace {
 
-template <typename T>
-const MomentKernel<T>& moment_kernel() {
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return kernels().moments_f32;
-  } else {
-    return kernels().moments_f64;
-  }
-}
-
 struct Moments {
   std::vector<double> mean, variance;
 };
 
 // Weighted mean and variance of the columns, around the first row so that neither cancels.
-template <typename T>
-Moments column_moments(const Context& context, const std::vector<const T*>& rows, std::size_t d,
+template <typename A>
+Moments column_moments(const Context& context, const LogisticRows& rows,
                        const std::vector<double>& weights, bool centred) {
+  const std::size_t n = rows.order.size(), d = rows.d;
+  const std::span<const std::size_t> order(rows.order);
   std::vector<double> shift(d);
-  if (centred) std::copy_n(rows.front(), d, shift.begin());
-  const Partition blocks(rows.size(), kLogisticTile, 16);
+  if (centred)
+    std::copy_n(RowReader<A>(*rows.source, order.first(1)).rows(0, 1)[0], d, shift.begin());
+  const Partition blocks(n, kLogisticTile, 16);
   std::vector<std::vector<double>> parts(blocks.count());
   parallel_for(context, blocks.count(), [&](std::size_t b) {
     parts[b].resize(2 * d);
-    const std::size_t begin = blocks.begin(b);
-    moment_kernel<T>().moments(rows.data() + begin, blocks.end(b) - begin, d,
-                               weights.data() + begin, shift.data(), parts[b].data(),
-                               parts[b].data() + d);
+    const std::size_t begin = blocks.begin(b), end = blocks.end(b);
+    RowReader<A> reader(*rows.source, order.subspan(begin, end - begin));
+    for (std::size_t i = begin; i < end; i += kLogisticTile) {
+      const std::size_t count = std::min(kLogisticTile, end - i);
+      kernels().moments_of<A>().moments(reader.rows(i - begin, count), count, d, weights.data() + i,
+                                        shift.data(), parts[b].data(), parts[b].data() + d);
+    }
   });
   Moments out{std::vector<double>(d), std::vector<double>(d)};
   for (const auto& part : parts) {
@@ -56,47 +55,50 @@ Moments column_moments(const Context& context, const std::vector<const T*>& rows
 }
 
 // Mean log-sum-exp of the rows' logits at the solver's coordinates u, from a few hundred rows.
-template <typename T>
-double mean_level(const LogisticRows<T>& rows, const LogisticTask& task,
+double mean_level(const LogisticRows& rows, const LogisticTask& task,
                   const std::vector<double>& u) {
-  const std::size_t d = rows.d, m = task.vectors;
+  const std::size_t d = rows.d, m = task.vectors, n = rows.order.size();
+  std::vector<std::size_t> places, numbers;
+  for (std::size_t i = 0; i < n; i += std::max<std::size_t>(1, n / 512)) {
+    if (!(task.weights[i] > 0.0)) continue;
+    places.push_back(i);
+    numbers.push_back(rows.order[i]);
+  }
+  RowReader<double> reader(*rows.source, numbers);
   std::vector<double> z(m);
   double level = 0.0, mass = 0.0;
-  const std::size_t step = std::max<std::size_t>(1, rows.rows.size() / 512);
-  for (std::size_t i = 0; i < rows.rows.size(); i += step) {
-    if (!(task.weights[i] > 0.0)) continue;
-    mass += task.weights[i];
+  for (std::size_t r = 0; r < places.size(); ++r) {
+    const double weight = task.weights[places[r]];
+    mass += weight;
+    const double* x = reader.rows(r, 1)[0];
     for (std::size_t c = 0; c < m; ++c) {
       const double* w = u.data() + c * (d + 1);
       z[c] = w[d];
       for (std::size_t j = 0; j < d; ++j) {
-        z[c] +=
-            w[j] * (static_cast<double>(rows.rows[i][j]) - rows.mean[j]) * rows.inverse_scale[j];
+        z[c] += w[j] * (x[j] - rows.mean[j]) * rows.inverse_scale[j];
       }
     }
     const double top = *std::max_element(z.begin(), z.end());
     double sum = 0.0;
     for (const double value : z) sum += std::exp(value - top);
-    level += task.weights[i] * (top + std::log(sum));
+    level += weight * (top + std::log(sum));
   }
   return mass > 0.0 ? level / mass : 0.0;
 }
 
 }  // namespace
 
-template <typename T>
-LogisticRows<T> logistic_rows(const Context& context, MatrixView<T> x,
-                              const std::vector<std::size_t>& order, const double* weights,
-                              const LogisticForm& form) {
-  if (x.cols == 0) throw Error(ErrorKind::kInvalid, "rows without columns can't be fitted");
-  LogisticRows<T> out;
-  out.d = x.cols;
+LogisticRows logistic_rows(const Context& context, const RowSource& x,
+                           std::vector<std::size_t> order, const double* weights,
+                           const LogisticForm& form) {
+  if (x.cols() == 0) throw Error(ErrorKind::kInvalid, "rows without columns can't be fitted");
+  LogisticRows out;
+  out.source = &x;
+  out.d = x.cols();
   out.intercept = form.intercept;
   std::vector<double> share(order.size());
   double total = 0.0;
-  out.rows.reserve(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) {
-    out.rows.push_back(x.row(order[i]));
     share[i] = weights == nullptr ? 1.0 : weights[order[i]];
     total += share[i];
   }
@@ -106,7 +108,10 @@ LogisticRows<T> logistic_rows(const Context& context, MatrixView<T> x,
   if (!std::isfinite(total)) throw Error(ErrorKind::kInvalid, "the sample weights overflow");
   for (double& value : share) value /= total;
   require_finite(context, x);
-  Moments moments = column_moments(context, out.rows, out.d, share, form.intercept);
+  out.order = std::move(order);
+  Moments moments = x.type() == RowType::kF64
+                        ? column_moments<double>(context, out, share, form.intercept)
+                        : column_moments<float>(context, out, share, form.intercept);
   double variance = 0.0;
   for (const double value : moments.variance) variance += value;
   if (!std::isfinite(variance)) {
@@ -163,8 +168,7 @@ std::optional<LogisticTask> logistic_task(const std::vector<std::size_t>& order,
   return task;
 }
 
-template <typename T>
-LogisticCoefficients all_classes(const LogisticRows<T>& rows, const LogisticTask& task,
+LogisticCoefficients all_classes(const LogisticRows& rows, const LogisticTask& task,
                                  std::size_t classes, const std::vector<double>& u) {
   const std::size_t d = rows.d, m = task.vectors;
   LogisticCoefficients out;
@@ -189,8 +193,7 @@ LogisticCoefficients all_classes(const LogisticRows<T>& rows, const LogisticTask
   return out;
 }
 
-template <typename T>
-std::vector<double> coordinates_of(const LogisticRows<T>& rows, const LogisticTask& task,
+std::vector<double> coordinates_of(const LogisticRows& rows, const LogisticTask& task,
                                    const LogisticCoefficients& from) {
   const std::size_t d = rows.d;
   std::vector<double> u(task.size(d));
@@ -207,20 +210,5 @@ std::vector<double> coordinates_of(const LogisticRows<T>& rows, const LogisticTa
   }
   return u;
 }
-
-template LogisticRows<float> logistic_rows(const Context&, MatrixView<float>,
-                                           const std::vector<std::size_t>&, const double*,
-                                           const LogisticForm&);
-template LogisticRows<double> logistic_rows(const Context&, MatrixView<double>,
-                                            const std::vector<std::size_t>&, const double*,
-                                            const LogisticForm&);
-template LogisticCoefficients all_classes(const LogisticRows<float>&, const LogisticTask&,
-                                          std::size_t, const std::vector<double>&);
-template LogisticCoefficients all_classes(const LogisticRows<double>&, const LogisticTask&,
-                                          std::size_t, const std::vector<double>&);
-template std::vector<double> coordinates_of(const LogisticRows<float>&, const LogisticTask&,
-                                            const LogisticCoefficients&);
-template std::vector<double> coordinates_of(const LogisticRows<double>&, const LogisticTask&,
-                                            const LogisticCoefficients&);
 
 }  // namespace zoo::detail

@@ -8,17 +8,17 @@
 
 #include "zoo/context.hpp"
 #include "zoo/logistic.hpp"
-#include "zoo/matrix_view.hpp"
+#include "zoo/row_source.hpp"
 
 namespace zoo::detail {
 
 inline constexpr std::size_t kLogisticTile = 32;  // rows that stay in cache through a pass
 
 // Rows in the coordinates of the solver, (x - mean) * inverse_scale, without a copy: the passes
-// fold both into the weights.
-template <typename T>
+// fold both into the weights. The source outlives them.
 struct LogisticRows {
-  std::vector<const T*> rows;  // n, in the order of the passes
+  const RowSource* source = nullptr;
+  std::vector<std::size_t> order;  // row numbers in the order of the passes
   std::size_t d = 0;
   std::vector<double> mean;           // (d); zeros without an intercept
   std::vector<double> inverse_scale;  // (d); 0 for a constant column
@@ -42,10 +42,9 @@ struct LogisticTask {
 };
 
 // Means and scales by the weights; Error(kInvalid) that names the first row that is not finite.
-template <typename T>
-LogisticRows<T> logistic_rows(const Context& context, MatrixView<T> x,
-                              const std::vector<std::size_t>& order, const double* weights,
-                              const LogisticForm& form);
+LogisticRows logistic_rows(const Context& context, const RowSource& x,
+                           std::vector<std::size_t> order, const double* weights,
+                           const LogisticForm& form);
 
 // The task of rows in `order` at codes and weights (by row number). Nothing where fewer than two
 // classes have weight.
@@ -55,13 +54,11 @@ std::optional<LogisticTask> logistic_task(const std::vector<std::size_t>& order,
 
 // Coefficients of the rows as given, all classes, from the solver's coordinates (vectors, d + 1).
 // A class without weight gets zero weights and an intercept that gives it the odds of half a row.
-template <typename T>
-LogisticCoefficients all_classes(const LogisticRows<T>& rows, const LogisticTask& task,
+LogisticCoefficients all_classes(const LogisticRows& rows, const LogisticTask& task,
                                  std::size_t classes, const std::vector<double>& u);
 
 // The solver's coordinates of coefficients as given.
-template <typename T>
-std::vector<double> coordinates_of(const LogisticRows<T>& rows, const LogisticTask& task,
+std::vector<double> coordinates_of(const LogisticRows& rows, const LogisticTask& task,
                                    const LogisticCoefficients& from);
 
 }  // namespace zoo::detail

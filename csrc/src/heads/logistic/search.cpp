@@ -11,6 +11,7 @@
 #include "heads/logistic/span.hpp"
 #include "math/kernels.hpp"
 #include "math/partition.hpp"
+#include "rows/row_reader.hpp"
 #include "runtime/parallel.hpp"
 #include "zoo/error.hpp"
 #include "zoo/logistic.hpp"
@@ -65,17 +66,18 @@ std::vector<double> extrapolate(const std::vector<std::vector<double>>& points,
 
 // Scores (held, vectors) of a fold's held rows.
 template <typename T>
-std::vector<double> held_scores(MatrixView<T> x, const FoldView& fold,
+std::vector<double> held_scores(const RowSource& x, const FoldView& fold,
                                 const LogisticCoefficients& fit) {
-  const std::size_t m = fit.vectors;
-  std::vector<T> w(fit.weights.begin(), fit.weights.end());
-  std::vector<const T*> rows(fold.held_count);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    rows[i] = x.row(static_cast<std::size_t>(fold.held[i]));
+  const std::size_t m = fit.vectors, d = x.cols();
+  const std::vector<T> w(fit.weights.begin(), fit.weights.end());
+  const std::vector<std::size_t> numbers(fold.held, fold.held + fold.held_count);
+  detail::RowReader<T> reader(x, numbers);
+  std::vector<T> scores(checked_product(numbers.size(), m));
+  for (std::size_t i = 0; i < numbers.size(); i += detail::kLogisticTile) {
+    const std::size_t count = std::min(detail::kLogisticTile, numbers.size() - i);
+    detail::kernels().of<T>().dots(reader.rows(i, count), count, d, w.data(), d, m,
+                                   scores.data() + i * m, m);
   }
-  std::vector<T> scores(checked_product(rows.size(), m));
-  detail::kernels().of<T>().dots(rows.data(), rows.size(), x.cols, w.data(), x.cols, m,
-                                 scores.data(), m);
   std::vector<double> out(scores.begin(), scores.end());
   for (std::size_t i = 0; i < out.size(); ++i) out[i] += fit.intercepts[i % m];
   return out;
@@ -140,8 +142,10 @@ std::size_t choose(const LogisticSearch& found, std::size_t strengths, StrengthR
   return chosen;
 }
 
-// Row numbers so that the rows held by one fold lie together, and a pass can skip them for it.
-std::vector<std::size_t> order_by_fold(std::size_t n, const std::vector<FoldView>& folds) {
+// The rows that some fold fits. Those that one fold holds lie together, so that a pass can skip
+// them for it; but rows that are cheap to read in their own order alone keep that.
+std::vector<std::size_t> pass_order(const RowSource& x, const std::vector<FoldView>& folds) {
+  const std::size_t n = x.rows();
   std::vector<std::size_t> fold_of(n, folds.size()), order;
   std::vector<bool> used(n);
   for (std::size_t f = folds.size(); f-- > 0;) {
@@ -155,23 +159,19 @@ std::vector<std::size_t> order_by_fold(std::size_t n, const std::vector<FoldView
   for (std::size_t i = 0; i < n; ++i) {
     if (used[i]) order.push_back(i);
   }
+  if (x.sequential()) return order;
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return fold_of[a] < fold_of[b]; });
   return order;
 }
 
 // The same rows where they are coordinates in their span: centred and scaled already.
-template <typename T>
-detail::LogisticRows<T> rows_in_span(MatrixView<T> x, const std::vector<std::size_t>& order,
-                                     const detail::LogisticRows<T>& rows) {
-  detail::LogisticRows<T> out;
-  for (const std::size_t row : order) out.rows.push_back(x.row(row));
-  out.d = x.cols;
-  out.intercept = rows.intercept;
-  out.mean.assign(x.cols, 0.0);
-  out.inverse_scale.assign(x.cols, 1.0);
-  out.penalty_scale = rows.penalty_scale;
-  out.variance = rows.variance;
+detail::LogisticRows rows_in_span(const RowSource& x, const detail::LogisticRows& rows) {
+  detail::LogisticRows out = rows;
+  out.source = &x;
+  out.d = x.cols();
+  out.mean.assign(out.d, 0.0);
+  out.inverse_scale.assign(out.d, 1.0);
   return out;
 }
 
@@ -184,18 +184,17 @@ void require_options(const SearchOptions& options) {
   }
 }
 
-}  // namespace
-
 template <typename T>
-LogisticSearch logistic_search(const Context& context, MatrixView<T> given, const Labels& labels,
-                               const std::vector<FoldView>& folds, const SearchOptions& options) {
+LogisticSearch search_in(const Context& context, const RowSource& given, const Labels& labels,
+                         const std::vector<FoldView>& folds, const SearchOptions& options) {
   require_options(options);
-  for (const FoldView& fold : folds) require_fold(fold, given.rows);
-  detail::require_labels(labels, given.rows);
-  detail::require_finite(context, given);
-  const std::vector<std::size_t> order = order_by_fold(given.rows, folds);
-  MatrixView<T> x = given;
+  const std::size_t n = given.rows();
+  for (const FoldView& fold : folds) require_fold(fold, n);
+  detail::require_labels(labels, n);
+  const std::vector<std::size_t> order = pass_order(given, folds);
+  const RowSource* x = &given;
   std::vector<T> coordinates;
+  std::optional<MemoryRows> in_span;
   const std::size_t strengths = options.strengths.size();
   LogisticSearch out;
   out.losses.resize(folds.size() * strengths);
@@ -207,11 +206,11 @@ LogisticSearch logistic_search(const Context& context, MatrixView<T> given, cons
     out.held.push_back(held);
   }
   std::vector<FoldPath<T>> paths(folds.size());
-  std::optional<detail::LogisticRows<T>> rows;
+  std::optional<detail::LogisticRows> rows;
   std::shared_ptr<detail::SharedMoments<T>> moments;
   for (std::size_t f = 0; f < folds.size(); ++f) {
     FoldPath<T>& path = paths[f];
-    path.weights.assign(x.rows, 0.0);
+    path.weights.assign(n, 0.0);
     for (std::size_t i = 0; i < folds[f].fit_count; ++i) {
       const auto row = static_cast<std::size_t>(folds[f].fit[i]);
       path.weights[row] = labels.weights == nullptr ? 1.0 : labels.weights[row];
@@ -220,13 +219,13 @@ LogisticSearch logistic_search(const Context& context, MatrixView<T> given, cons
                                       options.form.intercept);
     if (!path.task) continue;
     if (!rows) {
-      rows = detail::logistic_rows(context, x, order, labels.weights, options.form);
-      if (x.rows < x.cols) {
-        coordinates = detail::span_coordinates(context, x, *rows);
-        x = {coordinates.data(), x.rows, x.rows, x.rows};
-        rows = rows_in_span(x, order, *rows);
+      rows = detail::logistic_rows(context, given, order, labels.weights, options.form);
+      if (n < given.cols()) {
+        coordinates = detail::span_coordinates<T>(context, *rows);
+        x = &in_span.emplace(MatrixView<T>{coordinates.data(), n, n, n});
+        rows = rows_in_span(*x, *rows);
       }
-      const std::size_t wanted = kMomentFactor * (x.cols + 1);
+      const std::size_t wanted = kMomentFactor * (x->cols() + 1);
       std::vector<double> importance;
       for (const std::size_t row : order) {
         importance.push_back(labels.weights == nullptr ? 1.0 : labels.weights[row]);
@@ -235,12 +234,13 @@ LogisticSearch logistic_search(const Context& context, MatrixView<T> given, cons
     }
     path.newton = std::make_unique<detail::LogisticNewton<T>>(*rows, *path.task, moments);
   }
+  if (!rows) detail::require_finite(context, given);
   for (std::size_t s = 0; s < strengths; ++s) {
     std::vector<detail::LogisticNewton<T>*> walkers;
     for (FoldPath<T>& path : paths) {
       if (!path.newton) continue;
       std::vector<double> u = extrapolate(path.points, options.strengths, s);
-      u.resize(path.task->size(x.cols));
+      u.resize(path.task->size(x->cols()));
       path.newton->begin(std::move(u), {options.strengths[s] * rows->penalty_scale,
                                         options.tolerance, 100, false, false});
       walkers.push_back(path.newton.get());
@@ -254,19 +254,19 @@ LogisticSearch logistic_search(const Context& context, MatrixView<T> given, cons
         if (path.points.size() > 3) path.points.erase(path.points.begin());
         fit = detail::all_classes(*rows, *path.task, labels.classes, path.points.back());
       } else {
-        fit = constant_fit(labels, folds[f], x.cols);
+        fit = constant_fit(labels, folds[f], x->cols());
       }
       out.losses[f * strengths + s] =
-          held_loss(labels, folds[f], held_scores(x, folds[f], fit), fit.vectors);
+          held_loss(labels, folds[f], held_scores<T>(*x, folds[f], fit), fit.vectors);
       path.coefficients.push_back(std::move(fit));
     });
     for (FoldPath<T>& path : paths) out.products += path.newton ? path.newton->end().products : 0;
   }
   out.chosen = choose(out, strengths, options.rule);
   const std::size_t vectors = labels.classes == 2 ? 1 : labels.classes;
-  out.scores.assign(checked_product(x.rows, vectors), std::numeric_limits<double>::quiet_NaN());
+  out.scores.assign(checked_product(n, vectors), std::numeric_limits<double>::quiet_NaN());
   for (std::size_t f = 0; f < folds.size(); ++f) {
-    const auto scores = held_scores(x, folds[f], paths[f].coefficients[out.chosen]);
+    const auto scores = held_scores<T>(*x, folds[f], paths[f].coefficients[out.chosen]);
     for (std::size_t i = 0; i < folds[f].held_count; ++i) {
       std::copy_n(scores.data() + i * vectors, vectors,
                   out.scores.data() + static_cast<std::size_t>(folds[f].held[i]) * vectors);
@@ -275,9 +275,12 @@ LogisticSearch logistic_search(const Context& context, MatrixView<T> given, cons
   return out;
 }
 
-template LogisticSearch logistic_search(const Context&, MatrixView<float>, const Labels&,
-                                        const std::vector<FoldView>&, const SearchOptions&);
-template LogisticSearch logistic_search(const Context&, MatrixView<double>, const Labels&,
-                                        const std::vector<FoldView>&, const SearchOptions&);
+}  // namespace
+
+LogisticSearch logistic_search(const Context& context, const RowSource& x, const Labels& labels,
+                               const std::vector<FoldView>& folds, const SearchOptions& options) {
+  return x.type() == RowType::kF64 ? search_in<double>(context, x, labels, folds, options)
+                                   : search_in<float>(context, x, labels, folds, options);
+}
 
 }  // namespace zoo

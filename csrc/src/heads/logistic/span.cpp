@@ -2,22 +2,26 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "math/cholesky.hpp"
 #include "math/partition.hpp"
+#include "rows/row_reader.hpp"
 #include "zoo/products.hpp"
 
 namespace zoo::detail {
 
 template <typename T>
-std::vector<T> span_coordinates(const Context& context, MatrixView<T> x,
-                                const LogisticRows<T>& rows) {
-  const std::size_t n = x.rows, d = x.cols;
+std::vector<T> span_coordinates(const Context& context, const LogisticRows& rows) {
+  const std::size_t n = rows.source->rows(), d = rows.d;
   std::vector<double> wide(checked_product(n, d));
+  std::vector<std::size_t> numbers(n);
+  std::iota(numbers.begin(), numbers.end(), std::size_t{0});
+  RowReader<double> reader(*rows.source, numbers);
   for (std::size_t i = 0; i < n; ++i) {
-    const T* from = x.row(i);
+    const double* from = reader.rows(i, 1)[0];
     for (std::size_t j = 0; j < d; ++j) {
-      wide[i * d + j] = (static_cast<double>(from[j]) - rows.mean[j]) * rows.inverse_scale[j];
+      wide[i * d + j] = (from[j] - rows.mean[j]) * rows.inverse_scale[j];
     }
   }
   const std::vector<double> products = kernel(context, {wide.data(), n, d, d});
@@ -39,9 +43,7 @@ std::vector<T> span_coordinates(const Context& context, MatrixView<T> x,
   return out;
 }
 
-template std::vector<float> span_coordinates(const Context&, MatrixView<float>,
-                                             const LogisticRows<float>&);
-template std::vector<double> span_coordinates(const Context&, MatrixView<double>,
-                                              const LogisticRows<double>&);
+template std::vector<float> span_coordinates(const Context&, const LogisticRows&);
+template std::vector<double> span_coordinates(const Context&, const LogisticRows&);
 
 }  // namespace zoo::detail

@@ -13,7 +13,6 @@ namespace zoo::detail {
 // basis. Takes n^2 d operations in f64; a ridge of 1e-12 of the mean square keeps rank-deficient
 // rows factorable, which is below the rounding of f32 rows.
 template <typename T>
-std::vector<T> span_coordinates(const Context& context, MatrixView<T> x,
-                                const LogisticRows<T>& rows);
+std::vector<T> span_coordinates(const Context& context, const LogisticRows& rows);
 
 }  // namespace zoo::detail

@@ -5,6 +5,7 @@
 #define ZOO_TILE_VECTORS 4
 #include "math/isa/rowwise.hpp"
 #include "math/isa/tile.hpp"
+#include "math/isa/widen.hpp"
 
 namespace zoo::detail {
 
@@ -17,6 +18,7 @@ const Kernels kAvx512Kernels = {"avx512",
                                 {&curve<float>},
                                 {&curve<double>},
                                 {&moments<float>},
-                                {&moments<double>}};
+                                {&moments<double>},
+                                {&widen_f16, &widen_bf16, &widen_i8}};
 
 }  // namespace zoo::detail
