@@ -230,12 +230,29 @@ def test_neighbours_are_those_of_all_distances_and_ties_go_to_the_lower_row(n, m
     assert (distances == np.take_along_axis(every, order, axis=1)).all()
 
 
-def test_neighbours_survive_a_large_common_offset():
-    rng = np.random.default_rng(0)
-    train, queries = rng.normal(size=(200, 9)) + 1e6, rng.normal(size=(30, 9)) + 1e6
-    rows, _ = engine.knn_search(train, queries, 4)
-    every = ((queries[:, None, :] - train) ** 2).sum(axis=2)
-    assert (rows == np.argsort(every, axis=1, kind="stable")[:, :4]).all()
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from([np.float32, np.float64]),
+    offset=st.sampled_from([0.0, 100.0, 1e4]),
+    scale=st.sampled_from([1e-30, 1e-3, 1.0, 1e30]),
+    copies=st.integers(1, 80),
+    seed=st.integers(0, 99),
+)
+def test_neighbours_survive_offsets_scales_and_copies(kind, offset, scale, copies, seed):
+    rng = np.random.default_rng(seed)
+    train = ((np.tile(rng.normal(size=(20, 9)), (copies, 1)) + offset) * scale).astype(kind)
+    queries = ((rng.normal(size=(30, 9)) + offset) * scale).astype(kind)
+    rows, distances = engine.knn_search(train, queries, 7, threads=2)
+    every = ((queries[:, None, :].astype(np.float64) - train) ** 2).sum(axis=2)
+    order = np.argsort(every, axis=1, kind="stable")[:, :7]
+    assert (rows == order).all()
+    assert distances == pytest.approx(np.take_along_axis(every, order, axis=1), rel=1e-12)
+
+
+def test_rows_whose_distance_from_their_mean_overflows_are_refused():
+    far = np.array([[3e38], [3e38], [-3e38]], np.float32)
+    with pytest.raises(ValueError, match="too far"):
+        engine.knn_search(far, far, 1)
 
 
 def test_class_means_are_numpys():
