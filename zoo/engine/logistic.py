@@ -84,7 +84,9 @@ def fit_logistic(
     max_iterations: int = 300,
     threads: int = 1,
 ) -> LogisticFit:
-    """Fit an L2-penalised logistic regression to (n, d) float32 or float64 rows.
+    """Fit an L2-penalised logistic regression to (n, d) rows, as they are stored.
+
+    float64 rows are computed on in float64, all others in float32 (`AnyRows`).
 
     scikit-learn's LogisticRegression with ``C = 1 / (strength * sum(sample_weight))``; with
     `standardize` that of standardised columns, the weights for the columns as they are. Class
