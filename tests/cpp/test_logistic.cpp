@@ -181,6 +181,27 @@ void a_poll_that_throws_ends_a_search() {
   CHECK(stopped);
 }
 
+// One pass over these rows asks more often than there are blocks, so that none takes long.
+void a_pass_asks_within_its_blocks() {
+  const Problem p{20'000, 4, 3};
+  for (const int threads : {1, 3}) {
+    zoo::Context context;
+    context.threads = threads;
+    int polls = 0;
+    context.poll = [&] {
+      if (++polls == 150) throw std::runtime_error("stop");
+    };
+    bool stopped = false;
+    try {
+      (void)zoo::logistic_fit(context, p.rows(), p.labels(), {1e-3, 1e-6, 1});
+    } catch (const std::runtime_error&) {
+      stopped = true;
+    }
+    CHECK(stopped);
+    CHECK(polls == 150);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -191,5 +212,6 @@ int main() {
   the_bound_holds_where_a_fit_is_stopped();
   labels_share_passes_and_nothing_else();
   a_poll_that_throws_ends_a_search();
+  a_pass_asks_within_its_blocks();
   return 0;
 }

@@ -1,7 +1,9 @@
 #include "heads/logistic/passes.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <span>
+#include <thread>
 
 #include "math/kernels.hpp"
 #include "math/partition.hpp"
@@ -93,6 +95,18 @@ class Pass {
     }
     const Partition blocks(n, kLogisticTile, std::clamp<std::size_t>(n / kBlockRows, 1, kBlocks));
     shares_.resize(blocks.count());
+    // A block of a large problem takes seconds: whoever waits for an answer to Ctrl-C should not.
+    const std::thread::id caller = std::this_thread::get_id();
+    std::atomic<bool> stopped{false};
+    const auto check = [&] {
+      if (std::this_thread::get_id() != caller) return;
+      try {
+        context.check();
+      } catch (...) {
+        stopped = true;
+        throw;
+      }
+    };
     parallel_for(used, blocks.count(), [&](std::size_t b) {
       Share<A>& share = shares_[b];
       share.gradient.assign(columns * rows_.d, A{0});
@@ -101,7 +115,8 @@ class Pass {
       const std::size_t begin = blocks.begin(b), end = blocks.end(b);
       Block block{begin, {*rows_.source, std::span(rows_.order).subspan(begin, end - begin)}, {}};
       block.values.resize(kLogisticTile * columns);
-      for (std::size_t i = begin; i < end; i += kLogisticTile) {
+      for (std::size_t i = begin; i < end && !stopped; i += kLogisticTile) {
+        check();
         tile(share, block, i, std::min(kLogisticTile, end - i));
       }
     });
