@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--store", type=Path, help="where there is room for the rows")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.way:
@@ -49,9 +50,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.store) as folder:
         arguments.store = Path(folder)
         _append(arguments)
-        runs: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+        runs: dict[str, list[dict[str, Any]]] = {way: [] for way in arguments.ways}
         for _ in range(arguments.repeat):
-            for way in WAYS:
+            for way in arguments.ways:
                 runs[way].append(_apart(arguments, way))
                 print(way, runs[way][-1], flush=True)
     shape = {name: getattr(arguments, name) for name in ("n", "d", "k", "strength", "tolerance")}
