@@ -57,7 +57,8 @@ StoreRows::StoreRows(const Store& store, std::string column, std::vector<RowKey>
 }
 
 std::size_t StoreRows::block_rows() const noexcept {
-  return std::clamp<std::size_t>(kBlockBytes / std::max<std::size_t>(1, cols()), 64, 4096);
+  const std::size_t row_bytes = std::max<std::size_t>(1, cols() * row_type_size(type()));
+  return std::clamp<std::size_t>(kBlockBytes / row_bytes, 32, 4096);
 }
 
 void StoreRows::read(std::span<const std::size_t> numbers, RowBlock& out) const {
