@@ -73,9 +73,10 @@ Frame<T> frame_of(const Context& context, MatrixView<T> train, MatrixView<T> que
     throw Error(ErrorKind::kInvalid,
                 "the rows are too far from their mean: scale the columns down");
   }
-  // No smaller than that the scale itself is finite.
   if (largest > T{0}) {
-    out.scale = std::exp2(static_cast<T>(-std::max(std::ilogb(largest), -120)));
+    // The scale itself has to be finite.
+    constexpr int kLeast = 2 - std::numeric_limits<T>::max_exponent;
+    out.scale = std::exp2(static_cast<T>(-std::max(std::ilogb(largest), kLeast)));
   }
   out.norms.resize(n);
   parallel_for(context, (n + kRowsPerTask - 1) / kRowsPerTask, [&](std::size_t task) {
