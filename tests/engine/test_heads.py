@@ -184,7 +184,7 @@ def test_results_are_the_same_bits_for_any_number_of_threads(dtype):
 
 
 # What the inner fits' tolerance promises of held-out losses.
-@pytest.mark.parametrize(("tolerance", "rel"), [(1e-6, 1e-3), (1e-11, 1e-5)])
+@pytest.mark.parametrize(("tolerance", "rel"), [(1e-6, 3e-4), (1e-11, 1e-5)])
 @pytest.mark.parametrize(("n", "d", "k"), [(200, 10, 2), (120, 200, 3)])
 def test_search_agrees_with_fits_one_by_one(n, d, k, tolerance, rel):
     x, codes = problem(n, d, k, spread=0.3)
