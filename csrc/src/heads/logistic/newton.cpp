@@ -16,6 +16,19 @@ constexpr std::size_t kWorthAThread = 20000;  // coordinates below which walkers
 // cost as much, and more as the optimum nears.
 constexpr double kWorth = 0.4;
 
+// Eight lanes in a fixed pattern, which the compiler turns into vectors.
+double lane_dot(const double* a, const double* b, std::size_t size) {
+  std::array<double, 8> part{};
+  std::size_t i = 0;
+  for (; i + 8 <= size; i += 8) {
+    for (std::size_t l = 0; l < 8; ++l) part[l] += a[i + l] * b[i + l];
+  }
+  double sum = 0.0;
+  for (; i < size; ++i) sum += a[i] * b[i];
+  for (const double value : part) sum += value;
+  return sum;
+}
+
 }  // namespace
 
 template <typename T>
@@ -77,27 +90,19 @@ void LogisticNewton<T>::center(std::vector<double>& v) const {
 
 template <typename T>
 double LogisticNewton<T>::dot(const std::vector<double>& a, const std::vector<double>& b) const {
-  // Eight lanes in a fixed pattern, which the compiler turns into vectors.
-  std::array<double, 8> part{};
-  std::size_t i = 0;
-  for (; i + 8 <= a.size(); i += 8) {
-    for (std::size_t l = 0; l < 8; ++l) part[l] += a[i + l] * b[i + l];
-  }
-  double sum = 0.0;
-  for (; i < a.size(); ++i) sum += a[i] * b[i];
-  for (const double value : part) sum += value;
-  return sum;
+  return lane_dot(a.data(), b.data(), a.size());
 }
 
+// The intercepts left out, not taken off again: what they leave of rounding would be negative.
 template <typename T>
 double LogisticNewton<T>::penalty(const std::vector<double>& a,
                                   const std::vector<double>& b) const {
   const std::size_t width = rows_.d + 1;
-  double intercepts = 0.0;
+  double sum = 0.0;
   for (std::size_t c = 0; c < task_.vectors; ++c) {
-    intercepts += a[c * width + rows_.d] * b[c * width + rows_.d];
+    sum += lane_dot(a.data() + c * width, b.data() + c * width, rows_.d);
   }
-  return dot(a, b) - intercepts;
+  return sum;
 }
 
 // The pass has told loss, gradient and probabilities at u_.
@@ -274,8 +279,8 @@ void LogisticNewton<T>::follow_direction() {
   const double forcing = std::clamp(first_rho_ / scale, 0.01, 0.09);
   bool enough = next <= forcing * first_rho_;
   if (measuring) {
-    // Settled: nothing is coming any more, or even thirty times what is in sight is within the aim.
-    const double generous = decrement_ + 30.0 * next;
+    // Settled: nothing is coming any more, or even fifteen times what is left is within the aim.
+    const double generous = decrement_ + 15.0 * remainder;
     if (generous <= aim) {
       decrement_ = generous;
       enough = true;

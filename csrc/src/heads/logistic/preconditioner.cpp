@@ -353,6 +353,15 @@ void Preconditioner<T>::apply(const std::vector<double>& g, std::vector<double>&
       for (std::size_t e = c; e < vectors_; ++e) {
         if (factor_[e] == factor_[c]) members.push_back(e);
       }
+      if (factor_[c] == nullptr) {
+        // The penalty is all there is, but for the intercept, which has none.
+        for (const std::size_t e : members) {
+          double* to = rotated.data() + e * width_;
+          for (std::size_t j = 0; j + 1 < width_; ++j) to[j] /= divisor_[e];
+          to[width_ - 1] /= classes_.values[e];
+        }
+        continue;
+      }
       part.assign(members.size() * stride, T{0});
       for (std::size_t i = 0; i < members.size(); ++i) {
         const double* from = rotated.data() + members[i] * width_;
@@ -360,7 +369,7 @@ void Preconditioner<T>::apply(const std::vector<double>& g, std::vector<double>&
           part[i * stride + j] = static_cast<T>(from[j] / divisor_[members[i]]);
         }
       }
-      if (factor_[c] != nullptr) factor_[c]->solve(part.data(), members.size(), stride);
+      factor_[c]->solve(part.data(), members.size(), stride);
       for (std::size_t i = 0; i < members.size(); ++i) {
         const T* from = part.data() + i * stride;
         double* to = rotated.data() + members[i] * width_;
