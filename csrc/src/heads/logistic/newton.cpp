@@ -266,7 +266,7 @@ void LogisticNewton<T>::follow_direction() {
   center(preconditioned_);
   const double next = dot(residual_, preconditioned_);
   // A step length above 1 shows less curvature than the preconditioner has: more is left there than
-  // its norm tells. Doubled, held-out losses of real rows came out right to 1e-3.
+  // its norm tells. Doubled, held-out losses came out right to a few 1e-4.
   longest_ = std::max(longest_, alpha);
   const double remainder = 2.0 * longest_ * next;
   const double scale = std::abs(objective_);
