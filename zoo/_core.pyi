@@ -107,7 +107,7 @@ def logistic_fit(
     tolerance: float,
     max_iterations: int,
     threads: int,
-) -> tuple[np.ndarray, np.ndarray, float, float, float, bool, int, int]: ...
+) -> tuple[np.ndarray, np.ndarray, float, float, float, bool, int, int, bool]: ...
 def multilabel_fit(
     x: Rows,
     marks: np.ndarray,

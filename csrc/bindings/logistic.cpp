@@ -20,7 +20,7 @@ using Start = std::optional<std::pair<Array<double>, Array<double>>>;
 py::tuple tuple_of(const LogisticFit& fit, std::size_t columns) {
   return py::make_tuple(array_of(fit.weights, fit.vectors, columns), array_of(fit.intercepts),
                         fit.objective, fit.suboptimality, fit.suboptimality_bound, fit.converged,
-                        fit.iterations, fit.products);
+                        fit.iterations, fit.products, fit.narrowed);
 }
 
 py::tuple fit(const Rows& x, const Codes& codes, std::size_t classes, double strength,

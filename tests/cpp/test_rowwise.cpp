@@ -9,6 +9,7 @@
 
 namespace {
 
+using zoo::detail::KeptBits;
 using zoo::detail::LogitTile;
 
 template <typename T>
@@ -44,7 +45,8 @@ void losses_match(Losses losses, std::size_t m, std::size_t k, double scale) {
   std::vector<P> p(m * k);
   const double loss = losses(given.tile(), given.codes.data(), p.data());
   const double eps = 8.0 * static_cast<double>(std::numeric_limits<T>::epsilon());
-  const double eps_p = 8.0 * static_cast<double>(std::numeric_limits<P>::epsilon());
+  // Kept in two bytes: to 2^-8 of p and of 1 - p; p itself is right to a few eps before.
+  const double kept_eps = sizeof(P) == sizeof(zoo::detail::KeptBits) ? 0x1p-8 : 0.0;
   double expected = 0.0;
   std::vector<double> sums(k);
   for (std::size_t i = 0; i < m; ++i) {
@@ -59,7 +61,12 @@ void losses_match(Losses losses, std::size_t m, std::size_t k, double scale) {
       const double q = std::exp(z[of] - top) / total;
       const double y = given.codes[i] == of ? 1.0 : 0.0;
       const double want_p = k == 1 ? q * (1.0 - q) : q;
-      CHECK(std::abs(static_cast<double>(p[i * k + c]) - want_p) <= (eps + eps_p) * (1.0 + scale));
+      const double got_p = static_cast<double>(zoo::detail::kept(p[i * k + c]));
+      // What is kept is read as a float.
+      const double room = eps * (1.0 + scale) + (kept_eps > 0.0 ? 0x1p-24 : 0.0);
+      CHECK(std::abs(got_p - want_p) <= room + kept_eps * std::min(want_p, 1.0 - want_p));
+      const double rest = zoo::detail::kept_rest(p[i * k + c]);
+      CHECK(std::abs(rest - (1.0 - want_p)) <= room + kept_eps * (1.0 - want_p));
       double residual = q - y;
       if (y == 1.0) {
         residual = 0.0;  // the others' sum, which does not cancel
@@ -79,27 +86,54 @@ void losses_match(Losses losses, std::size_t m, std::size_t k, double scale) {
   }
 }
 
-template <typename T, typename Curve>
-void curvature_matches(Curve curve, std::size_t m, std::size_t k) {
+// The kernel against the kept probabilities as they are, and the curvature along the logits against
+// that of the exact ones: no further off than two bytes a probability allow, however sure a row is.
+template <typename T, typename P, typename Curve>
+void curvature_matches(Curve curve, std::size_t m, std::size_t k, double sureness,
+                       double rounding) {
   Case<T> given(m, k, 1.0);
   const auto before = given.z;
-  std::vector<T> p(m * k);
+  std::vector<P> p(m * k);
+  std::vector<double> exact(m * k);
   for (std::size_t i = 0; i < m; ++i) {
-    for (std::size_t c = 0; c < k; ++c) p[i * k + c] = static_cast<T>(1.0 / static_cast<double>(k));
+    double total = 0.0;
+    for (std::size_t c = 0; c < k; ++c) {
+      const double tilt = static_cast<double>((i * 7 + c * 3) % 11) / 11.0;
+      total += exact[i * k + c] = std::exp(sureness * tilt);
+    }
+    for (std::size_t c = 0; c < k; ++c) {
+      exact[i * k + c] = k == 1 ? 0.2 : exact[i * k + c] / total;
+      if constexpr (sizeof(P) == sizeof(zoo::detail::KeptBits)) {
+        zoo::detail::keep(exact[i * k + c], p[i * k + c]);
+      } else {
+        zoo::detail::keep(static_cast<T>(exact[i * k + c]), p[i * k + c]);
+      }
+    }
   }
   curve(given.tile(), p.data());
   const double eps = 32.0 * static_cast<double>(std::numeric_limits<T>::epsilon());
+  const double kept = sizeof(P) == sizeof(zoo::detail::KeptBits) ? zoo::detail::kKeptError : 0.0;
   for (std::size_t i = 0; i < m; ++i) {
-    double mean = 0.0;
+    double mean = 0.0, total = 0.0, true_mean = 0.0;
     for (std::size_t c = 0; c < k; ++c) {
-      mean += static_cast<double>(p[i * k + c]) * given.logit(before, i, c);
+      const double q = static_cast<double>(zoo::detail::kept(p[i * k + c]));
+      total += q;
+      mean += q * given.logit(before, i, c);
+      true_mean += exact[i * k + c] * given.logit(before, i, c);
     }
-    if (k == 1) mean = 0.0;
+    mean = k == 1 ? 0.0 : mean / total;
+    if (k == 1) true_mean = 0.0;
+    double along = 0.0, wanted = 0.0;
     for (std::size_t c = 0; c < k; ++c) {
-      const double want =
-          given.weights[i] * static_cast<double>(p[i * k + c]) * (given.logit(before, i, c) - mean);
-      CHECK(std::abs(static_cast<double>(given.z[i * (k + 3) + c]) - want) <= eps);
+      const double gap = given.logit(before, i, c) - mean;
+      const double q = static_cast<double>(zoo::detail::kept(p[i * k + c]));
+      const double got = static_cast<double>(given.z[i * (k + 3) + c]);
+      CHECK(std::abs(got - given.weights[i] * q * gap) <= (eps + rounding * std::abs(gap)) * q);
+      along += got * gap;
+      const double true_gap = given.logit(before, i, c) - true_mean;
+      wanted += given.weights[i] * exact[i * k + c] * true_gap * true_gap;
     }
+    CHECK(std::abs(along - wanted) <= (kept + rounding) * std::abs(wanted) + 4.0 * eps);
   }
 }
 
@@ -113,12 +147,15 @@ int main() {
       for (const std::size_t k : {1, 2, 3, 15, 16, 17, 50}) {
         check_case = std::string(name) + " m " + std::to_string(m) + " k " + std::to_string(k);
         for (const double scale : {1.0, 80.0, 600.0}) {
-          losses_match<float, float>(table->loss_f32.losses, m, k, std::min(scale, 80.0));
-          losses_match<double, float>(table->loss_mixed.losses, m, k, scale);
+          losses_match<float, KeptBits>(table->loss_f32.losses, m, k, std::min(scale, 80.0));
+          losses_match<double, KeptBits>(table->loss_mixed.losses, m, k, scale);
           losses_match<double, double>(table->loss_f64.losses, m, k, scale);
         }
-        curvature_matches<float>(table->curve_f32.curve, m, k);
-        curvature_matches<double>(table->curve_f64.curve, m, k);
+        for (const double sureness : {0.0, 3.0, 40.0}) {
+          curvature_matches<float, KeptBits>(table->curve_f32.curve, m, k, sureness, 0.0);
+          curvature_matches<float, KeptBits>(table->curve_bf16.curve, m, k, sureness, 0x1p-8);
+          curvature_matches<double, double>(table->curve_f64.curve, m, k, sureness, 0.0);
+        }
       }
     }
   }

@@ -55,15 +55,16 @@ def search(x, codes, **options):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n", [300, 15])  # more and fewer rows than columns
-def test_narrow_rows_are_the_same_problem(kind, n):
-    x, codes = problem(n)
+@pytest.mark.parametrize("k", [3, 5])  # too few classes for products in bfloat16, and enough
+def test_narrow_rows_are_the_same_problem(kind, n, k):
+    x, codes = problem(n, k=k)
     rows, wide = narrow(x, kind)
-    ours, theirs = (engine.fit_logistic(r, codes, 3, strength=1e-3) for r in (rows, wide))
+    ours, theirs = (engine.fit_logistic(r, codes, k, strength=1e-3) for r in (rows, wide))
     assert np.array_equal(ours.weights, theirs.weights)
     assert ours.suboptimality == theirs.suboptimality
     assert ours.converged
     assert np.array_equal(search(rows, codes).losses, search(wide, codes).losses)
-    marks = (codes[:, None] == np.arange(3)).astype(np.int8)
+    marks = (codes[:, None] == np.unique(codes)).astype(np.int8)
     for one, other in zip(
         engine.fit_multilabel(rows, marks, strength=1e-2),
         engine.fit_multilabel(wide, marks, strength=1e-2),
@@ -92,6 +93,30 @@ def test_a_stores_rows_are_the_same_problem(tmp_path, kind):
         found, other = search(rows, codes[order]), search(wide[order], codes[order])
         assert found.losses == pytest.approx(other.losses, rel=1e-3)
         assert found.chosen == other.chosen
+
+
+@pytest.mark.parametrize("d", [32, 37])  # a multiple of what the processor takes, and not
+@pytest.mark.parametrize("strength", [1e-1, 1e-5])
+def test_products_in_bfloat16_end_where_float64_does(d, strength):
+    x, codes = problem(700, d, k=6)
+    codes[:6] = np.arange(6)
+    narrow_rows = from_bfloat16(to_bfloat16(x))
+    ours = engine.fit_logistic(narrow_rows, codes, 6, strength=strength)
+    theirs = engine.fit_logistic(narrow_rows.astype(np.float64), codes, 6, strength=strength)
+    assert ours.converged
+    assert ours.objective == pytest.approx(theirs.objective, rel=2e-6)
+    # Float32 rows of such values are found out and multiplied as what they are, where that serves.
+    serves = engine.build_info()["isa"] in {"avx512bf16", "amx"}
+    assert ours.narrowed is serves
+    assert not engine.fit_logistic(x, codes, 6, strength=strength).narrowed
+    assert not engine.fit_logistic(Bfloat16(to_bfloat16(x)), codes, 6, strength=strength).narrowed
+    order = np.random.default_rng(3).permutation(700)
+    folds = [(np.setdiff1d(order, held), held) for held in np.array_split(order, 5)]
+    search_in = [
+        engine.search_logistic(rows, codes, 6, folds=folds, strengths=[1.0, 1e-1, 1e-2, 1e-3])
+        for rows in (narrow_rows, narrow_rows.astype(np.float64))
+    ]
+    assert search_in[0].mean == pytest.approx(search_in[1].mean, rel=5e-4)
 
 
 def test_stored_rows_that_are_not_there_are_refused(tmp_path):

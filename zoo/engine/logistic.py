@@ -31,6 +31,8 @@ class LogisticFit:
         converged: whether suboptimality is within the tolerance.
         iterations: Newton steps.
         products: Hessian products.
+        narrowed: whether the rows were float32 whose values are all bfloat16's, as a scan found,
+            and so were multiplied as those, which is faster here.
     """
 
     weights: np.ndarray
@@ -41,6 +43,7 @@ class LogisticFit:
     converged: bool
     iterations: int
     products: int
+    narrowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ def fit_logistic(
 ) -> LogisticFit:
     """Fit an L2-penalised logistic regression to (n, d) rows, as they are stored.
 
-    float64 rows are computed on in float64, all others in float32 (`AnyRows`).
+    float64 rows are computed on in float64, all others in float32, or on the way in bfloat16 where
+    they are that and the processor is faster at it (`AnyRows`).
 
     scikit-learn's LogisticRegression with ``C = 1 / (strength * sum(sample_weight))``; with
     `standardize` that of standardised columns, the weights for the columns as they are. Class

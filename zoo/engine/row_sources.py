@@ -57,7 +57,8 @@ class StoredRows:
         return len(self.keys)
 
 
-# What a solver takes. float64 rows are computed on in float64, all others in float32.
+# What a solver takes. float64 rows are computed on in float64, all others in float32; bfloat16 rows
+# also in bfloat16 on the way to an optimum, where the processor has products of those.
 AnyRows = np.ndarray | Scaled | Bfloat16 | StoredRows
 
 

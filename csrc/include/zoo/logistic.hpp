@@ -55,8 +55,9 @@ struct LogisticFit : LogisticCoefficients {
   // A rigorous upper bound of the same distance, from the dual; huge where strength is tiny.
   double suboptimality_bound = 0.0;
   bool converged = false;
-  int iterations = 0;  // Newton steps
-  int products = 0;    // Hessian products, the unit of work
+  int iterations = 0;     // Newton steps
+  int products = 0;       // Hessian products, the unit of work
+  bool narrowed = false;  // f32 rows that were all bf16's, so that products in bf16 served
 };
 
 struct Labels {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "heads/neighbour_frame.hpp"
 #include "math/kernels.hpp"
 #include "math/partition.hpp"
 #include "rows/row_reader.hpp"
@@ -15,79 +16,8 @@ namespace zoo {
 namespace {
 
 constexpr std::size_t kQueryTile = 256;  // rows that stay in cache while the training rows pass
-constexpr std::size_t kTrainTile = 60;   // a multiple of every register tile's columns
-constexpr std::size_t kRowsPerTask = 512;
-constexpr double kVanishing = 1e-30;  // squared, in the frame: where products underflow
-
-// Coordinates in which products lose least: around the training rows' mean, scaled by a power of
-// two so that no square overflows or vanishes. Distances are the same up to the scale. A
-// difference of two T is right to half an eps of its own size, however far from zero they lie.
-template <typename T>
-struct Frame {
-  std::vector<T> mean;  // (d)
-  T scale = 1;
-  std::vector<double> norms;  // (n), squared, of the training rows in here
-
-  void place(const T* x, float* to) const {
-    for (std::size_t j = 0; j < mean.size(); ++j) {
-      to[j] = static_cast<float>((x[j] - mean[j]) * scale);
-    }
-  }
-};
-
-double squared_norm(const float* x, std::size_t d) {
-  double sum = 0.0;
-  for (std::size_t j = 0; j < d; ++j) sum += static_cast<double>(x[j]) * static_cast<double>(x[j]);
-  return sum;
-}
-
-template <typename T>
-T largest_deviation(const Context& context, MatrixView<T> x, const std::vector<T>& mean) {
-  std::vector<T> largest((x.rows + kRowsPerTask - 1) / kRowsPerTask);
-  parallel_for(context, largest.size(), [&](std::size_t task) {
-    const std::size_t end = std::min(x.rows, (task + 1) * kRowsPerTask);
-    for (std::size_t i = task * kRowsPerTask; i < end; ++i) {
-      const T* row = x.row(i);
-      for (std::size_t j = 0; j < x.cols; ++j) {
-        largest[task] = std::max(largest[task], std::abs(row[j] - mean[j]));
-      }
-    }
-  });
-  return largest.empty() ? T{0} : *std::max_element(largest.begin(), largest.end());
-}
-
-template <typename T>
-Frame<T> frame_of(const Context& context, MatrixView<T> train, MatrixView<T> queries) {
-  const std::size_t n = train.rows, d = train.cols;
-  std::vector<double> mean(d);
-  for (std::size_t i = 0; i < n; ++i) {
-    if (i % kRowsPerTask == 0) context.check();
-    const T* row = train.row(i);
-    for (std::size_t j = 0; j < d; ++j) mean[j] += static_cast<double>(row[j]);
-  }
-  Frame<T> out;
-  for (const double sum : mean) out.mean.push_back(static_cast<T>(sum / static_cast<double>(n)));
-  const T largest = std::max(largest_deviation(context, train, out.mean),
-                             largest_deviation(context, queries, out.mean));
-  if (!std::isfinite(largest)) {
-    throw Error(ErrorKind::kInvalid,
-                "the rows are too far from their mean: scale the columns down");
-  }
-  if (largest > T{0}) {
-    // The scale itself has to be finite.
-    constexpr int kLeast = 2 - std::numeric_limits<T>::max_exponent;
-    out.scale = std::exp2(static_cast<T>(-std::max(std::ilogb(largest), kLeast)));
-  }
-  out.norms.resize(n);
-  parallel_for(context, (n + kRowsPerTask - 1) / kRowsPerTask, [&](std::size_t task) {
-    std::vector<float> placed(d);
-    for (std::size_t i = task * kRowsPerTask; i < std::min(n, (task + 1) * kRowsPerTask); ++i) {
-      out.place(train.row(i), placed.data());
-      out.norms[i] = squared_norm(placed.data(), d);
-    }
-  });
-  return out;
-}
+constexpr std::size_t kTrainTile = 64;   // whole panels
+constexpr double kVanishing = 1e-30;     // squared, in the frame: where products underflow
 
 // The rows that may be among a query's nearest, as far as the training rows have passed.
 class Candidates {
@@ -131,51 +61,51 @@ class Candidates {
 template <typename T>
 class Tile {
  public:
-  Tile(const Frame<T>& frame, MatrixView<T> train, MatrixView<T> queries, std::size_t begin,
-       std::size_t count, std::size_t wanted)
+  Tile(const detail::NeighbourFrame<T>& frame, MatrixView<T> train, MatrixView<T> queries,
+       std::size_t begin, std::size_t count, std::size_t wanted)
       : frame_(frame),
         train_(train),
         queries_(queries),
         begin_(begin),
         count_(count),
+        in_pairs_(!frame.panels().empty()),
         candidates_(count, Candidates(wanted)) {
-    const std::size_t d = train.cols;
-    placed_.resize(count * d);
-    for (std::size_t i = 0; i < count; ++i) {
-      float* to = placed_.data() + i * d;
-      frame.place(queries.row(begin + i), to);
-      rows_.push_back(to);
-      norms_.push_back(squared_norm(to, d));
+    const std::size_t d = train.cols, pairs = detail::pairs_of(d);
+    std::vector<float> row(d);
+    if (in_pairs_) {
+      pairs_.resize(count * pairs);
+    } else {
+      floats_.resize(count * d);
     }
-    // Of a product's lanes, of placing, and of the additions below, relative to the two norms.
-    error_ = (static_cast<double>(d) / 4.0 + 16.0) *
+    for (std::size_t i = 0; i < count; ++i) {
+      float* to = in_pairs_ ? row.data() : floats_.data() + i * d;
+      placed_.push_back(
+          frame.place(queries.row(begin + i), to, in_pairs_ ? pairs_.data() + i * pairs : nullptr));
+      if (!in_pairs_) rows_.push_back(to);
+    }
+    // Of a product's sums (a chain of d additions in pairs, d / 16 lanes in f32), of placing, and
+    // of the additions below, relative to the two squared norms.
+    error_ = (static_cast<double>(d) / (in_pairs_ ? 2.0 : 4.0) + 16.0) *
              static_cast<double>(std::numeric_limits<float>::epsilon());
+    products_.resize(count_ * kTrainTile);
   }
 
-  void meet(std::size_t first, std::size_t count) {
-    const std::size_t d = train_.cols;
-    tile_.resize(kTrainTile * d);
-    products_.resize(count_ * kTrainTile);
-    for (std::size_t t = 0; t < count; ++t) {
-      float* to = tile_.data() + t * d;
-      frame_.place(train_.row(first + t), to);
-      lowest_[t] = static_cast<float>(frame_.norms[first + t] * (1.0 - error_));
-    }
-    detail::kernels().f32.dots(rows_.data(), count_, d, tile_.data(), d, count, products_.data(),
-                               kTrainTile);
-    for (std::size_t i = 0; i < count_; ++i) {
-      const float* products = products_.data() + i * kTrainTile;
-      for (std::size_t t = 0; t < count; t += kGlance) {
-        const std::size_t end = std::min(count, t + kGlance);
-        // Branchless over a few rows: hardly any is near.
-        const auto bar =
-            static_cast<float>(candidates_[i].limit() - norms_[i] * (1.0 - error_) + kVanishing);
-        int any = 0;
-        for (std::size_t s = t; s < end; ++s) {
-          any |= static_cast<int>(!(lowest_[s] - 2.0F * products[s] > bar));
-        }
-        if (any != 0) look(i, first, t, end, products);
+  // All training rows pass, a tile at a time.
+  void meet_all() {
+    for (std::size_t t = 0; t < train_.rows; t += kTrainTile) {
+      const std::size_t count = std::min(kTrainTile, train_.rows - t);
+      for (std::size_t s = 0; s < count; ++s) {
+        const detail::PlacedRow& row = frame_.train()[t + s];
+        lowest_[s] = static_cast<float>(row.norm * (1.0 - error_));
+        lengths_[s] = static_cast<float>(2.0 * row.length);
+        rests_[s] = static_cast<float>(2.0 * row.rest);
       }
+      if (in_pairs_) {
+        multiply_pairs(t, count);
+      } else {
+        multiply_floats(t, count);
+      }
+      for (std::size_t i = 0; i < count_; ++i) glance(i, t, count);
     }
   }
 
@@ -203,27 +133,79 @@ class Tile {
   }
 
  private:
-  static constexpr std::size_t kGlance = 20;
+  static constexpr std::size_t kGlance = 16;
+
+  void multiply_floats(std::size_t first, std::size_t count) {
+    const std::size_t d = train_.cols;
+    tile_.resize(kTrainTile * d);
+    for (std::size_t t = 0; t < count; ++t) {
+      frame_.place(train_.row(first + t), tile_.data() + t * d, nullptr);
+    }
+    detail::kernels().f32.dots(rows_.data(), count_, d, tile_.data(), d, count, products_.data(),
+                               kTrainTile);
+  }
+
+  void multiply_pairs(std::size_t first, std::size_t count) {
+    detail::PairProduct product;
+    product.a = pairs_.data();
+    product.a_row = product.pairs = detail::pairs_of(train_.cols);
+    product.b = frame_.panels().data() + first * product.pairs;
+    product.rows = count_;
+    product.panels = detail::panels_of(count);
+    product.c = products_.data();
+    product.ldc = kTrainTile;
+    detail::kernels().pairs.multiply(product);
+  }
+
+  // Branchless over a few rows: hardly any is near.
+  void glance(std::size_t i, std::size_t first, std::size_t count) {
+    const detail::PlacedRow& query = placed_[i];
+    const float* products = products_.data() + i * kTrainTile;
+    const auto rest = static_cast<float>(query.rest);
+    const auto length = static_cast<float>(query.length + query.rest);
+    for (std::size_t t = 0; t < count; t += kGlance) {
+      const std::size_t end = std::min(count, t + kGlance);
+      const auto bar =
+          static_cast<float>(candidates_[i].limit() - query.norm * (1.0 - error_) + kVanishing);
+      int any = 0;
+      for (std::size_t s = t; s < end; ++s) {
+        const float least =
+            lowest_[s] - 2.0F * products[s] - (rest * lengths_[s] + length * rests_[s]);
+        any |= static_cast<int>(!(least > bar));
+      }
+      if (any != 0) look(i, first, t, end, products);
+    }
+  }
 
   void look(std::size_t i, std::size_t first, std::size_t begin, std::size_t end,
             const float* products) {
+    const detail::PlacedRow& query = placed_[i];
     for (std::size_t t = begin; t < end; ++t) {
-      const double norms = norms_[i] + frame_.norms[first + t], slack = error_ * norms + kVanishing;
+      const detail::PlacedRow& row = frame_.train()[first + t];
+      const double norms = query.norm + row.norm;
+      // |q.t - q'.t'| <= |q - q'| |t| + |q'| |t - t'|, by Cauchy and Schwarz.
+      const double slack = error_ * norms + kVanishing +
+                           2.0 * (query.rest * row.length + (query.length + query.rest) * row.rest);
       const double distance = norms - 2.0 * static_cast<double>(products[t]);
       if (distance - slack > candidates_[i].limit()) continue;
       candidates_[i].add({distance - slack, distance + slack, first + t});
     }
   }
 
-  const Frame<T>& frame_;
+  const detail::NeighbourFrame<T>& frame_;
   MatrixView<T> train_, queries_;
   std::size_t begin_, count_;
+  bool in_pairs_;
   double error_ = 0.0;
   std::vector<Candidates> candidates_;
-  std::vector<float> placed_, tile_, products_;
+  std::vector<detail::PlacedRow> placed_;  // the queries
+  std::vector<float> floats_;              // they as f32, or
   std::vector<const float*> rows_;
-  std::vector<double> norms_;   // squared, of the queries
-  float lowest_[kTrainTile]{};  // those of the training rows, less the error that they bring
+  std::vector<std::uint32_t> pairs_;  // as bf16
+  std::vector<float> tile_, products_;
+  // Of the training rows in the tile: squared norm less the error that it brings, twice the length,
+  // twice the rest.
+  float lowest_[kTrainTile]{}, lengths_[kTrainTile]{}, rests_[kTrainTile]{};
 };
 
 }  // namespace
@@ -244,13 +226,13 @@ Neighbours nearest_neighbours(const Context& context, MatrixView<T> train, Matri
   out.count = std::min(wanted, n);
   out.rows.resize(checked_product(m, out.count));
   out.distances.resize(out.rows.size());
-  const Frame<T> frame = frame_of(context, train, queries);
+  const detail::NeighbourFrame<T> frame(context, train, queries);
   // Few queries are shared out evenly; the answer does not depend on how.
   const auto threads = static_cast<std::size_t>(std::max(1, context.threads));
   const std::size_t tile = std::clamp<std::size_t>((m + threads - 1) / threads, 1, kQueryTile);
   parallel_for(context, (m + tile - 1) / tile, [&](std::size_t task) {
     Tile<T> each(frame, train, queries, task * tile, std::min(tile, m - task * tile), out.count);
-    for (std::size_t t = 0; t < n; t += kTrainTile) each.meet(t, std::min(kTrainTile, n - t));
+    each.meet_all();
     each.finish(out);
   });
   return out;

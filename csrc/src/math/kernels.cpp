@@ -1,5 +1,9 @@
 #include "math/kernels.hpp"
 
+#ifdef ZOO_HAVE_BF16_ISA
+#include <cpuid.h>
+#endif
+
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -9,6 +13,31 @@
 
 namespace zoo {
 namespace detail {
+namespace {
+
+#ifdef ZOO_HAVE_BF16_ISA
+// The other products are AVX-512's.
+Kernels with_pairs(const char* name, const PairKernels& pairs) {
+  Kernels out = kAvx512Kernels;
+  out.name = name;
+  out.pairs = pairs;
+  return out;
+}
+
+bool has_bf16() noexcept {
+  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw");
+}
+
+bool has_amx() noexcept {
+  // CPUID leaf 7: AMX-BF16 and AMX-TILE, which __builtin_cpu_supports does not know everywhere.
+  constexpr unsigned kBf16 = 1U << 22U, kTile = 1U << 24U;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kBf16) != 0 && (d & kTile) != 0 &&
+         amx_granted();
+}
+#endif
+
+}  // namespace
 
 const Kernels* kernels_named(const char* name) noexcept {
   const std::string_view wanted(name);
@@ -24,6 +53,16 @@ const Kernels* kernels_named(const char* name) noexcept {
     return &kAvx512Kernels;
   }
 #endif
+#ifdef ZOO_HAVE_BF16_ISA
+  if (wanted == "avx512bf16" && kernels_named("avx512") != nullptr && has_bf16()) {
+    static const Kernels table = with_pairs("avx512bf16", kAvx512Pairs);
+    return &table;
+  }
+  if (wanted == "amx" && kernels_named("avx512") != nullptr && has_bf16() && has_amx()) {
+    static const Kernels table = with_pairs("amx", kAmxPairs);
+    return &table;
+  }
+#endif
   return nullptr;
 }
 
@@ -33,9 +72,10 @@ const Kernels& probe() {
   if (const char* forced = std::getenv("ZOO_ISA"); forced != nullptr && *forced != '\0') {
     if (const Kernels* found = kernels_named(forced)) return *found;
     throw Error(ErrorKind::kUnavailable,
-                "ZOO_ISA=" + std::string(forced) + " can't run here (portable, avx2, avx512)");
+                "ZOO_ISA=" + std::string(forced) +
+                    " can't run here (portable, avx2, avx512, avx512bf16, amx)");
   }
-  for (const char* name : {"avx512", "avx2"}) {
+  for (const char* name : {"amx", "avx512bf16", "avx512", "avx2"}) {
     if (const Kernels* found = kernels_named(name)) return *found;
   }
   return kPortableKernels;

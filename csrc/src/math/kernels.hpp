@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "math/kept.hpp"
+#include "math/pairs.hpp"
+
 namespace zoo::detail {
 
 // Both keep one accumulator lane pattern per output whatever the position in a register tile, so
@@ -35,15 +38,17 @@ struct LogitTile {
 template <typename T, typename P>
 struct LossKernel {
   // Logits become weight * (p - onehot(code)); p receives the probabilities, rows x columns, or
-  // p (1 - p) where columns is 1. Returns the weighted sum of losses. The exponentials are right to
-  // about 2 eps(T); the residual of a row's own class has no cancellation.
+  // p (1 - p) where columns is 1, as kept.hpp says. Returns the weighted sum of losses. The
+  // exponentials are right to about 2 eps(T); the residual of a row's own class has no
+  // cancellation.
   double (*losses)(const LogitTile<T>& tile, const std::uint32_t* codes, P* p);
 };
 
-template <typename T>
+template <typename T, typename P>
 struct CurveKernel {
-  // Values v become weight * (diag(p) - p p^T) v; weight * p * v where columns is 1.
-  void (*curve)(const LogitTile<T>& tile, const T* p);
+  // Values v become weight * (diag(p) - p p^T) v, p scaled to sum 1; weight * p * v where columns
+  // is 1.
+  void (*curve)(const LogitTile<T>& tile, const P* p);
 };
 
 template <typename T>
@@ -65,14 +70,16 @@ struct Kernels {
   const char* name;
   TileKernels<float> f32;
   TileKernels<double> f64;
-  LossKernel<float, float> loss_f32;
-  LossKernel<double, float> loss_mixed;  // f64 arithmetic, probabilities kept in f32
+  LossKernel<float, KeptBits> loss_f32;
+  LossKernel<double, KeptBits> loss_mixed;  // f64 arithmetic
   LossKernel<double, double> loss_f64;
-  CurveKernel<float> curve_f32;
-  CurveKernel<double> curve_f64;
+  CurveKernel<float, KeptBits> curve_f32;
+  CurveKernel<float, KeptBits> curve_bf16;  // results rounded to bf16 before they are summed
+  CurveKernel<double, double> curve_f64;
   MomentKernel<float> moments_f32;
   MomentKernel<double> moments_f64;
   WidenKernels widen;
+  PairKernels pairs;
 
   template <typename T>
   [[nodiscard]] const TileKernels<T>& of() const noexcept {
@@ -93,9 +100,16 @@ struct Kernels {
 };
 
 extern const Kernels kPortableKernels;
+extern const PairKernels kPortablePairs;
 #ifdef ZOO_HAVE_X86_ISA
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+#endif
+#ifdef ZOO_HAVE_BF16_ISA
+extern const PairKernels kAvx512Pairs;
+extern const PairKernels kAmxPairs;
+// Whether the operating system lets this process use AMX's registers; asks it.
+bool amx_granted() noexcept;
 #endif
 
 // The widest table that this processor runs, or the one that ZOO_ISA names; probed once.

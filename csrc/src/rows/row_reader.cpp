@@ -40,15 +40,20 @@ void widen(RowType type, const std::byte* from, float scale, std::size_t d, floa
 }  // namespace
 
 template <typename A>
-const A* const* RowReader<A>::rows(std::size_t begin, std::size_t count) {
-  const std::size_t d = source_.cols();
+const std::byte* const* RowReader<A>::stored(std::size_t begin, std::size_t count) {
   if (!holds(begin, count)) {
     first_ = begin;
     last_ = std::min(numbers_.size(), begin + std::max(count, source_.block_rows()));
     source_.read(numbers_.subspan(first_, last_ - first_), block_);
   }
+  return block_.rows.data() + (begin - first_);
+}
+
+template <typename A>
+const A* const* RowReader<A>::rows(std::size_t begin, std::size_t count) {
+  const std::size_t d = source_.cols();
+  const std::byte* const* from = stored(begin, count);
   pointers_.resize(count);
-  const std::byte* const* from = block_.rows.data() + (begin - first_);
   if (as_stored()) {
     for (std::size_t i = 0; i < count; ++i) pointers_[i] = reinterpret_cast<const A*>(from[i]);
     return pointers_.data();

@@ -22,7 +22,13 @@ class RowReader {
   // Rows numbers[begin] to numbers[begin + count - 1]; valid until the next call. Cheapest where
   // calls go forward.
   const A* const* rows(std::size_t begin, std::size_t count);
-  // The same where they lie in memory as they are, else nullptr: to fetch them into cache.
+  // The same as they are stored: their bytes.
+  const std::byte* const* stored(std::size_t begin, std::size_t count);
+  // The same where they are at hand, else nullptr: to fetch them into cache.
+  const std::byte* const* stored_ahead(std::size_t begin, std::size_t count) const {
+    return holds(begin, count) ? block_.rows.data() + (begin - first_) : nullptr;
+  }
+  // The same where they lie in memory as they are wanted, else nullptr.
   const A* const* ahead(std::size_t begin, std::size_t count);
 
  private:

@@ -6,7 +6,9 @@
 
 #include "heads/labels.hpp"
 #include "heads/logistic/newton.hpp"
+#include "heads/logistic/passes.hpp"
 #include "heads/logistic/problem.hpp"
+#include "rows/narrow_rows.hpp"
 #include "zoo/error.hpp"
 #include "zoo/logistic.hpp"
 
@@ -123,6 +125,13 @@ std::vector<LogisticFit> fit_labels_in(const Context& context, const RowSource& 
 
 LogisticFit logistic_fit(const Context& context, const RowSource& x, const Labels& labels,
                          const LogisticOptions& options, const LogisticCoefficients* start) {
+  if (detail::pairs_serve(labels.classes)) {
+    if (const auto narrow = detail::narrowed(context, x)) {
+      LogisticFit fit = fit_in<float>(context, *narrow, labels, options, start);
+      fit.narrowed = true;
+      return fit;
+    }
+  }
   return x.type() == RowType::kF64 ? fit_in<double>(context, x, labels, options, start)
                                    : fit_in<float>(context, x, labels, options, start);
 }

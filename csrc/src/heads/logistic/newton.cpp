@@ -16,6 +16,10 @@ constexpr std::size_t kWorthAThread = 20000;  // coordinates below which walkers
 // cost as much, and more as the optimum nears.
 constexpr double kWorth = 0.4;
 
+// The share of a curvature that the kept probabilities may add, and a decrement lack.
+template <typename T>
+constexpr double kCurvatureError = sizeof(T) == sizeof(float) ? kKeptError : 0.0;
+
 // Eight lanes in a fixed pattern, which the compiler turns into vectors.
 double lane_dot(const double* a, const double* b, std::size_t size) {
   std::array<double, 8> part{};
@@ -227,6 +231,7 @@ void LogisticNewton<T>::start_direction(const Context&) {
   phase_ = Phase::kDirection;
   request_.kind = PassRequest<T>::Kind::kCurve;
   request_.precise = false;
+  request_.rough = !(options_.certify && precise_);  // what certifies is measured well
   request_.at = &search_;
   if (!(rho_ > 0.0)) {
     settled_ = rho_ == 0.0;
@@ -280,7 +285,7 @@ void LogisticNewton<T>::follow_direction() {
   bool enough = next <= forcing * first_rho_;
   if (measuring) {
     // Settled: nothing is coming any more, or even fifteen times what is left is within the aim.
-    const double generous = decrement_ + 15.0 * remainder;
+    const double generous = (decrement_ + 15.0 * remainder) / (1.0 - kCurvatureError<T>);
     if (generous <= aim) {
       decrement_ = generous;
       enough = true;

@@ -72,7 +72,7 @@ class LogisticNewton {
 
   // The point, and what is known there.
   std::vector<double> u_, loss_gradient_, gradient_;
-  std::vector<T> probabilities_;
+  std::vector<Kept<T>> probabilities_;
   double loss_ = 0.0, objective_ = 0.0;
   bool precise_ = false;  // loss and gradient were computed in f64
 

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <span>
+#include <map>
 #include <thread>
 
+#include "heads/logistic/pass_tiles.hpp"
 #include "math/kernels.hpp"
 #include "math/partition.hpp"
-#include "rows/row_reader.hpp"
 #include "runtime/parallel.hpp"
 
 namespace zoo::detail {
@@ -16,9 +16,10 @@ namespace {
 constexpr std::size_t kBlocks = 16;      // most parts of a reduction; results depend on them
 constexpr std::size_t kBlockRows = 512;  // rows that a part is worth
 constexpr double kWorthAThread = 1.5e7;  // operations below which starting a thread costs more
+constexpr double kTileRate = 4.0;        // of bf16 over f32, from which three terms beat it too
 
 template <typename T, typename A>
-double losses_of(const LogitTile<A>& tile, const std::uint32_t* codes, T* p) {
+double losses_of(const LogitTile<A>& tile, const std::uint32_t* codes, Kept<T>* p) {
   if constexpr (sizeof(A) == sizeof(float)) {
     return kernels().loss_f32.losses(tile, codes, p);
   } else if constexpr (sizeof(T) == sizeof(float)) {
@@ -29,9 +30,9 @@ double losses_of(const LogitTile<A>& tile, const std::uint32_t* codes, T* p) {
 }
 
 template <typename T>
-void curve_of(const LogitTile<T>& tile, const T* p) {
+void curve_of(const LogitTile<T>& tile, const Kept<T>* p, bool rounded) {
   if constexpr (sizeof(T) == sizeof(float)) {
-    kernels().curve_f32.curve(tile, p);
+    (rounded ? kernels().curve_bf16 : kernels().curve_f32).curve(tile, p);
   } else {
     kernels().curve_f64.curve(tile, p);
   }
@@ -45,25 +46,32 @@ struct Columns {
   std::vector<std::size_t> first;  // of each request, and one past the last
 };
 
-template <typename T, typename A>
-Columns<A> columns_of(const LogisticRows& rows, const std::vector<PassRequest<T>*>& requests) {
+template <typename T, typename A, typename Products>
+Columns<A> columns_of(const LogisticRows& rows, const std::vector<PassRequest<T>*>& requests,
+                      Products& products) {
   const std::size_t d = rows.d;
   Columns<A> out;
   out.first.push_back(0);
   for (const PassRequest<T>* request : requests) {
     out.first.push_back(out.first.back() + request->task->vectors);
   }
-  out.weights.resize(checked_product(out.first.back(), d));
-  out.offsets.resize(out.first.back());
+  const std::size_t columns = out.first.back();
+  out.weights.resize(checked_product(columns, d));
+  out.offsets.resize(columns);
   for (std::size_t q = 0; q < requests.size(); ++q) {
     const double* u = requests[q]->at->data();
     for (std::size_t c = out.first[q]; c < out.first[q + 1]; ++c, u += d + 1) {
       A* w = out.weights.data() + c * d;
-      double offset = u[d];
-      for (std::size_t j = 0; j < d; ++j) {
-        w[j] = static_cast<A>(u[j] * rows.inverse_scale[j]);
-        offset -= static_cast<double>(w[j]) * rows.mean[j];  // of the weight as it was rounded
-      }
+      for (std::size_t j = 0; j < d; ++j) w[j] = static_cast<A>(u[j] * rows.inverse_scale[j]);
+    }
+  }
+  products.pack(out.weights, columns);
+  for (std::size_t q = 0; q < requests.size(); ++q) {
+    const double* u = requests[q]->at->data();
+    for (std::size_t c = out.first[q]; c < out.first[q + 1]; ++c, u += d + 1) {
+      const A* w = out.weights.data() + c * d;
+      double offset = u[d];  // of the weights as they were rounded
+      for (std::size_t j = 0; j < d; ++j) offset -= static_cast<double>(w[j]) * rows.mean[j];
       out.offsets[c] = static_cast<A>(offset);
     }
   }
@@ -78,11 +86,18 @@ struct Share {
   std::vector<double> loss;  // a request
 };
 
-template <typename T, typename A>
+template <typename T, typename Products>
 class Pass {
+  using A = typename Products::Value;
+
  public:
-  Pass(const LogisticRows& rows, const std::vector<PassRequest<T>*>& requests)
-      : rows_(rows), requests_(requests), columns_(columns_of<T, A>(rows, requests)) {}
+  Pass(const LogisticRows& rows, const std::vector<PassRequest<T>*>& requests, Products products,
+       bool rounded = false)
+      : rows_(rows),
+        requests_(requests),
+        products_(std::move(products)),
+        columns_(columns_of<T, A>(rows, requests, products_)),
+        rounded_(rounded) {}
 
   void run(const Context& context) {
     const std::size_t n = rows_.order.size(), columns = columns_.first.back();
@@ -93,7 +108,7 @@ class Pass {
         request->probabilities->resize(checked_product(n, request->task->vectors));
       }
     }
-    const Partition blocks(n, kLogisticTile, std::clamp<std::size_t>(n / kBlockRows, 1, kBlocks));
+    const Partition blocks(n, Products::kRows, std::clamp<std::size_t>(n / kBlockRows, 1, kBlocks));
     shares_.resize(blocks.count());
     // A block of a large problem takes seconds: whoever waits for an answer to Ctrl-C should not.
     const std::thread::id caller = std::this_thread::get_id();
@@ -109,15 +124,17 @@ class Pass {
     };
     parallel_for(used, blocks.count(), [&](std::size_t b) {
       Share<A>& share = shares_[b];
-      share.gradient.assign(columns * rows_.d, A{0});
+      share.gradient.assign(columns * products_.width(), A{0});
       share.sums.assign(columns, 0.0);
       share.loss.assign(requests_.size(), 0.0);
       const std::size_t begin = blocks.begin(b), end = blocks.end(b);
-      Block block{begin, {*rows_.source, std::span(rows_.order).subspan(begin, end - begin)}, {}};
-      block.values.resize(kLogisticTile * columns);
-      for (std::size_t i = begin; i < end && !stopped; i += kLogisticTile) {
+      Block block{begin,
+                  {products_, *rows_.source, std::span(rows_.order).subspan(begin, end - begin)},
+                  {}};
+      block.values.resize(Products::kRows * products_.stride());
+      for (std::size_t i = begin; i < end && !stopped; i += Products::kRows) {
         check();
-        tile(share, block, i, std::min(kLogisticTile, end - i));
+        tile(share, block, i, std::min(Products::kRows, end - i));
       }
     });
     parallel_for(used, requests_.size(), [&](std::size_t q) { collect(q); });
@@ -127,37 +144,34 @@ class Pass {
   // What a thread needs to go through one block of rows.
   struct Block {
     std::size_t begin;
-    RowReader<A> reader;
+    typename Products::Tile products;
     std::vector<A> values;  // a tile's logits, and what they become
   };
 
+  [[nodiscard]] bool wanted(std::size_t q, std::size_t begin, std::size_t count) const {
+    const std::vector<std::uint8_t>& has_rows = requests_[q]->task->has_rows;
+    for (std::size_t t = begin / kLogisticTile; t * kLogisticTile < begin + count; ++t) {
+      if (has_rows[t] != 0) return true;
+    }
+    return false;
+  }
+
   void tile(Share<A>& share, Block& block, std::size_t begin, std::size_t count) const {
-    const A* const* x = nullptr;
-    const A* const* next = nullptr;
-    std::vector<A>& values = block.values;
-    const std::size_t columns = columns_.first.back(), d = rows_.d;
-    const auto& products = kernels().of<A>();
-    const auto wanted = [&](std::size_t q) {
-      return requests_[q]->task->has_rows[begin / kLogisticTile] != 0;
-    };
+    bool read = false;
     // Requests beside each other that want these rows share two products.
     for (std::size_t q = 0; q < requests_.size();) {
-      if (!wanted(q)) {
+      if (!wanted(q, begin, count)) {
         ++q;
         continue;
       }
       std::size_t end = q + 1;
-      while (end < requests_.size() && wanted(end)) ++end;
-      if (x == nullptr) {
-        x = block.reader.rows(begin - block.begin, count);
-        next = block.reader.ahead(begin - block.begin + count, count);
-      }
+      while (end < requests_.size() && wanted(end, begin, count)) ++end;
+      if (!read) block.products.read(begin - block.begin, count);
+      read = true;
       const std::size_t from = columns_.first[q], width = columns_.first[end] - from;
-      products.dots(x, count, d, columns_.weights.data() + from * d, d, width, values.data() + from,
-                    columns);
-      for (; q < end; ++q) row_wise(share, q, begin, count, values);
-      products.outer(x, count, d, values.data() + from, columns, width,
-                     share.gradient.data() + from * d, d, next);
+      block.products.dots(from, width, block.values.data());
+      for (; q < end; ++q) row_wise(share, q, begin, count, block.values);
+      block.products.outer(from, width, block.values.data(), share.gradient.data());
     }
   }
 
@@ -169,15 +183,15 @@ class Pass {
     tile.values = values.data() + first;
     tile.rows = count;
     tile.columns = vectors;
-    tile.stride = columns_.first.back();
+    tile.stride = products_.stride();
     tile.offsets = columns_.offsets.data() + first;
     tile.weights = request.task->weights.data() + begin;
     tile.sums = share.sums.data() + first;
-    T* p = request.probabilities->data() + begin * vectors;
+    Kept<T>* p = request.probabilities->data() + begin * vectors;
     if (request.kind == PassRequest<T>::Kind::kLoss) {
       share.loss[q] += losses_of<T, A>(tile, request.task->codes.data() + begin, p);
     } else if constexpr (sizeof(A) == sizeof(T)) {
-      curve_of<T>(tile, p);
+      curve_of<T>(tile, p, rounded_);
     }
   }
 
@@ -192,7 +206,7 @@ class Pass {
       const std::size_t column = columns_.first[q] + c;
       double* to = request.result.data() + c * (d + 1);
       for (const Share<A>& share : shares_) {
-        const A* from = share.gradient.data() + column * d;
+        const A* from = share.gradient.data() + column * products_.width();
         for (std::size_t j = 0; j < d; ++j) to[j] += static_cast<double>(from[j]);
         to[d] += share.sums[column];
       }
@@ -205,21 +219,53 @@ class Pass {
 
   const LogisticRows& rows_;
   const std::vector<PassRequest<T>*>& requests_;
+  Products products_;
   Columns<A> columns_;
+  bool rounded_;
   std::vector<Share<A>> shares_;
 };
 
+// The arithmetic that a request is answered in: kDouble, or bf16 terms; none is the rows' own.
+constexpr std::size_t kOwn = 0, kDouble = kMostTerms + 1;
+
+template <typename T>
+std::size_t arithmetic_of(const PassRequest<T>& request, const RowSource& source) {
+  if constexpr (sizeof(T) == sizeof(double)) {
+    return kOwn;
+  } else {
+    if (request.precise) return kDouble;
+    if (source.type() != RowType::kBF16 || !pairs_serve(request.task->vectors)) return kOwn;
+    if (request.rough && request.kind == PassRequest<T>::Kind::kCurve) return 1;
+    return kernels().pairs.rate >= kTileRate ? kMostTerms : kOwn;
+  }
+}
+
 }  // namespace
+
+bool pairs_serve(std::size_t vectors) noexcept {
+  constexpr std::size_t kWorthPairs = 4;  // columns from which pairs beat widened rows
+  return kernels().pairs.multiply != nullptr && vectors >= kWorthPairs;
+}
 
 template <typename T>
 void run_pass(const Context& context, const LogisticRows& rows,
               const std::vector<PassRequest<T>*>& requests) {
-  std::vector<PassRequest<T>*> plain, precise;
+  std::map<std::size_t, std::vector<PassRequest<T>*>> by_arithmetic;
   for (PassRequest<T>* request : requests) {
-    (request->precise && sizeof(T) < sizeof(double) ? precise : plain).push_back(request);
+    by_arithmetic[arithmetic_of(*request, *rows.source)].push_back(request);
   }
-  if (!plain.empty()) Pass<T, T>(rows, plain).run(context);
-  if (!precise.empty()) Pass<T, double>(rows, precise).run(context);
+  for (const auto& [arithmetic, some] : by_arithmetic) {
+    if (arithmetic == kOwn) {
+      Pass<T, FloatProducts<T>>(rows, some, FloatProducts<T>(rows)).run(context);
+    } else if constexpr (sizeof(T) == sizeof(float)) {
+      if (arithmetic == kDouble) {
+        Pass<T, FloatProducts<double>>(rows, some, FloatProducts<double>(rows)).run(context);
+      } else {
+        Pass<T, PairProducts>(rows, some, PairProducts(rows, arithmetic), arithmetic == 1)
+            .run(context);
+      }
+    }
+  }
 }
 
 template void run_pass(const Context&, const LogisticRows&,

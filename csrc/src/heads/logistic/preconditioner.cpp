@@ -80,12 +80,12 @@ std::vector<double> second_moments(const Context& context, const LogisticRows& r
 }
 
 // The share of a row's class uncertainty: 1 - |p|^2, or p (1 - p) for two classes.
-template <typename T>
-double spread(const T* p, std::size_t vectors) {
-  if (vectors == 1) return static_cast<double>(p[0]);
+template <typename P>
+double spread(const P* p, std::size_t vectors) {
+  if (vectors == 1) return static_cast<double>(kept(p[0]));
   double sum = 0.0;
   for (std::size_t c = 0; c < vectors; ++c) {
-    sum += static_cast<double>(p[c]) * (1.0 - static_cast<double>(p[c]));
+    sum += static_cast<double>(kept(p[c])) * kept_rest(p[c]);
   }
   return sum;
 }
@@ -167,13 +167,13 @@ void Preconditioner<T>::class_covariance(const Source& source) {
     const double weight = source.task.weights[i];
     if (!(weight > 0.0)) continue;
     total += weight;
-    const T* p = source.probabilities.data() + i * m;
+    const Kept<T>* p = source.probabilities.data() + i * m;
     for (std::size_t c = 0; c < m; ++c) {
-      const double own = static_cast<double>(p[c]), mass = weight * own;
-      covariance[c * m + c] += m == 1 ? mass : mass * (1.0 - own);
+      const double mass = weight * static_cast<double>(kept(p[c]));
+      covariance[c * m + c] += m == 1 ? mass : mass * kept_rest(p[c]);
       if (m > kMaxEigenClasses) continue;
       for (std::size_t e = 0; e < c; ++e) {
-        covariance[c * m + e] -= mass * static_cast<double>(p[e]);
+        covariance[c * m + e] -= mass * static_cast<double>(kept(p[e]));
       }
     }
   }
@@ -248,8 +248,9 @@ void Preconditioner<T>::by_class(const Context& context, const Source& source) {
   for (std::size_t c = 0; c < vectors_; ++c) {
     context.check();
     for (std::size_t i = 0; i < n; ++i) {
-      const double p = static_cast<double>(source.probabilities[i * vectors_ + c]);
-      importance[i] = source.task.weights[i] * (vectors_ == 1 ? p : p * (1.0 - p));
+      const Kept<T> p = source.probabilities[i * vectors_ + c];
+      importance[i] = source.task.weights[i] * static_cast<double>(kept(p)) *
+                      (vectors_ == 1 ? 1.0 : kept_rest(p));
     }
     factor_with_ridge(
         context,

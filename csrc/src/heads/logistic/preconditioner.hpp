@@ -9,6 +9,7 @@
 
 #include "heads/logistic/problem.hpp"
 #include "math/cholesky.hpp"
+#include "math/kept.hpp"
 #include "math/small_eigen.hpp"
 
 namespace zoo::detail {
@@ -44,7 +45,7 @@ class Preconditioner {
   struct Source {
     const LogisticRows& rows;
     const LogisticTask& task;
-    const std::vector<T>& probabilities;  // (n, vectors), as a pass leaves them
+    const std::vector<Kept<T>>& probabilities;  // (n, vectors), as a pass leaves them
     double strength;
   };
 

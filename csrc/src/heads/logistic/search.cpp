@@ -11,6 +11,7 @@
 #include "heads/logistic/span.hpp"
 #include "math/kernels.hpp"
 #include "math/partition.hpp"
+#include "rows/narrow_rows.hpp"
 #include "rows/row_reader.hpp"
 #include "runtime/parallel.hpp"
 #include "zoo/error.hpp"
@@ -283,6 +284,11 @@ LogisticSearch search_in(const Context& context, const RowSource& given, const L
 
 LogisticSearch logistic_search(const Context& context, const RowSource& x, const Labels& labels,
                                const std::vector<FoldView>& folds, const SearchOptions& options) {
+  if (detail::pairs_serve(labels.classes)) {
+    if (const auto narrow = detail::narrowed(context, x)) {
+      return search_in<float>(context, *narrow, labels, folds, options);
+    }
+  }
   return x.type() == RowType::kF64 ? search_in<double>(context, x, labels, folds, options)
                                    : search_in<float>(context, x, labels, folds, options);
 }

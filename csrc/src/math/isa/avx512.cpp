@@ -12,13 +12,15 @@ namespace zoo::detail {
 const Kernels kAvx512Kernels = {"avx512",
                                 {&dots<float>, &outer<float>},
                                 {&dots<double>, &outer<double>},
-                                {&losses<float, float>},
-                                {&losses<double, float>},
+                                {&losses<float, KeptBits>},
+                                {&losses<double, KeptBits>},
                                 {&losses<double, double>},
-                                {&curve<float>},
-                                {&curve<double>},
+                                {&curve<float, KeptBits>},
+                                {&curve<float, KeptBits, true>},
+                                {&curve<double, double>},
                                 {&moments<float>},
                                 {&moments<double>},
-                                {&widen_f16, &widen_bf16, &widen_i8}};
+                                {&widen_f16, &widen_bf16, &widen_i8},
+                                {}};
 
 }  // namespace zoo::detail

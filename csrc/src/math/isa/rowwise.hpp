@@ -13,7 +13,8 @@
 namespace zoo::detail {
 namespace {
 
-constexpr std::size_t kGroup = 32;  // rows whose logarithms are taken together
+constexpr std::size_t kGroup = 32;     // rows whose logarithms are taken together
+constexpr std::size_t kWidened = 256;  // probabilities widened at a time
 
 // exp(x) for x <= 0, to about 2 eps; below e^-87 (f32) or e^-708 (f64) it stays there. Reduction
 // by ln 2 in two parts, then Taylor's polynomial on |r| <= ln(2) / 2 (Cephes' scheme).
@@ -154,7 +155,7 @@ double softmax_rows(const LogitTile<T>& tile, const std::uint32_t* codes, P* p) 
     P* to = p + i * k;
     for (std::size_t c = 0; c < k; ++c) {
       const T value = e[c] * scale;
-      to[c] = static_cast<P>(value);
+      keep(value, to[c]);
       e[c] = mass * value;
     }
     e[code] = -mass * (rest * scale);
@@ -191,7 +192,7 @@ double logistic_rows(const LogitTile<T>& tile, const std::uint32_t* codes, P* p)
       const T scale = T{1} / (T{1} + e[i]);
       const T other = (margin[i] >= T{0} ? e[i] : T{1}) * scale;  // of the wrong class
       loss += weight * (static_cast<double>(margin[i] < T{0} ? -margin[i] : T{0}) + logs[i]);
-      p[start + i] = static_cast<P>(e[i] * scale * scale);
+      keep(e[i] * scale * scale, p[start + i]);
       const T slope = static_cast<T>(weight) * (codes[start + i] == 1 ? -other : other);
       z[i * tile.stride] = slope;
       sum += static_cast<double>(slope);
@@ -207,17 +208,36 @@ double losses(const LogitTile<T>& tile, const std::uint32_t* codes, P* p) {
   return tile.columns == 1 ? logistic_rows(tile, codes, p) : softmax_rows(tile, codes, p);
 }
 
-// Values v become weight * (diag(p) - p p^T) v, or weight * p * v for two classes.
-template <typename T>
-void curve(const LogitTile<T>& tile, const T* p) {
+// Values v become weight * (diag(p) - p p^T) v, or weight * p * v for two classes; p as it was
+// kept, scaled to sum 1, without which the shift common to all classes would have a curvature.
+template <typename T, typename P, bool kRounded = false>
+void curve(const LogitTile<T>& tile, const P* p) {
   const std::size_t k = tile.columns;
+  std::array<T, kWidened> own;
   for (std::size_t i = 0; i < tile.rows; ++i) {
     T* v = tile.values + i * tile.stride;
-    const T* own = p + i * k;
+    const P* kept_row = p + i * k;
     const T mass = static_cast<T>(tile.weights[i]);
+    if (mass == T{0}) {  // what is kept of such a row need not be probabilities
+      std::fill_n(v, k, T{0});
+      continue;
+    }
     for (std::size_t c = 0; c < k; ++c) v[c] += tile.offsets[c];
-    const T mean = k == 1 ? T{0} : dot_of(own, v, k);
-    for (std::size_t c = 0; c < k; ++c) v[c] = mass * own[c] * (v[c] - mean);
+    T mean{0};
+    if (k > 1) {
+      T total{0}, sum{0};
+      for (std::size_t start = 0; start < k; start += kWidened) {
+        const std::size_t count = std::min(kWidened, k - start);
+        for (std::size_t c = 0; c < count; ++c) own[c] = kept(kept_row[start + c]);
+        total += sum_of(own.data(), count);
+        sum += dot_of(own.data(), v + start, count);
+      }
+      mean = sum / total;
+    }
+    for (std::size_t c = 0; c < k; ++c) {
+      v[c] = mass * kept(kept_row[c]) * (v[c] - mean);
+      if constexpr (kRounded) v[c] = std::bit_cast<float>(upper_bf16(v[c]));
+    }
     add_to_sums(v, k, tile.sums);
   }
 }
