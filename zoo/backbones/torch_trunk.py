@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from zoo.backbones.torch_taps import LayerTap
 from zoo.errors import SourceError, UsageError
 from zoo.plugin import Backbone, Contract, Features, LoadOptions
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 class TorchTrunk(Backbone):
     """A torch module with one tap; subclasses say what a sample and a batch are.
 
-    A tap is a key of the module's output, or the dotted name of a submodule.
+    A tap is a key of the module's output, the dotted name of a submodule for its output, or
+    ``name.input`` for what the submodule is given.
     """
 
     def __init__(self, module: Any, contract: Contract, options: LoadOptions) -> None:
@@ -57,20 +59,11 @@ class TorchTrunk(Backbone):
         tap = self.contract.tap
         if tap.startswith("hidden_states."):
             inputs["output_hidden_states"] = True
-        with torch.inference_mode():
-            caught: dict[str, Any] = {}
-            layer = self._layers.get(tap) if tap else None
-            handle = (
-                layer.register_forward_hook(lambda *call: caught.__setitem__(tap, call[2]))
-                if layer is not None
-                else None
-            )
-            try:
-                output = self._module(**inputs)
-            finally:
-                if handle is not None:
-                    handle.remove()
-        value = caught.get(tap, _lookup(output, tap))
+        layer = LayerTap(self._layers, tap)
+        with torch.inference_mode(), layer.watching():
+            output = self._module(**inputs)
+        caught = layer.value(output)
+        value = _lookup(output, tap) if caught is None else caught
         value = value[0] if isinstance(value, tuple) else value
         if not isinstance(value, torch.Tensor):
             names = [k for k, v in _named(output).items() if isinstance(v, torch.Tensor)]
