@@ -12,6 +12,11 @@ def zoo_register_providers() -> list[Entry]:
     return [
         Entry("hf", "zoo.providers.hf:HuggingFaceProvider", "Hugging Face Hub name or folder"),
         Entry(
+            "torchhub",
+            "zoo.providers.torchhub:TorchHubProvider",
+            "torch.hub entry point of a GitHub repository or folder; runs its code",
+        ),
+        Entry(
             "onnx",
             "zoo.providers.onnx:OnnxProvider",
             "ONNX file with a stated preprocessing",

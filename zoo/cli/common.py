@@ -46,6 +46,12 @@ coverage = _option(
 out = _option("--out", type=click.Path(path_type=Path), help="Folder of the run.")
 dry_run = _option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 
+# Trust is said on the command line alone: neither a variable nor a zoo.toml that came with the data
+# can say it.
+trust_repo = click.option(
+    "--trust-repo", is_flag=True, help="Let the code of the model's repository run."
+)
+
 _columns = (
     _option("--input", "input", default="", help="Column or array of the inputs."),
     _option("--target", default="", help="Column or array of the labels."),
@@ -67,6 +73,7 @@ _compute = (
     _option("--batch-size", type=int, default=32, show_default=True, help="Samples a batch."),
     _option("--limit", type=int, default=0, help="Use at most so many samples; 0 for all."),
     _option("--offline", is_flag=True, help="Never open a socket."),
+    trust_repo,
 )
 
 

@@ -43,11 +43,15 @@ def defaults(path: Path, verbs: Iterable[str]) -> dict[str, Any]:
 
 
 def _options(verb: str) -> dict[str, str]:
-    """A verb's long options, without dashes, and the parameters they set."""
+    """A verb's long options, without dashes, and the parameters they set.
+
+    What no variable can set, no file can: trust is said on the command line alone.
+    """
     command = importlib.import_module(f"zoo.cli.{verb}").command
     return {
         option[2:]: parameter.name
         for parameter in command.params
+        if getattr(parameter, "envvar", None)
         for option in parameter.opts
         if option.startswith("--")
     }

@@ -13,9 +13,17 @@ from zoo.cli import common
 @click.argument("source", required=False, default="")
 @click.option("--preprocess", default="", envvar="ZOO_PREPROCESS", help="TOML or key=value,...")
 @click.option("--offline", is_flag=True, envvar="ZOO_OFFLINE", help="Never open a socket.")
+@common.trust_repo
 @common.output
 def command(  # noqa: D103 - click shows the help below
-    source: str, *, preprocess: str, offline: bool, as_json: bool, quiet: bool, debug: bool
+    source: str,
+    *,
+    preprocess: str,
+    offline: bool,
+    trust_repo: bool,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
 ) -> None:
     del debug, quiet
     registry = common.make_registry()
@@ -25,7 +33,7 @@ def command(  # noqa: D103 - click shows the help below
     from zoo.features import open_model
     from zoo.runs import RunOptions
 
-    options = RunOptions(preprocess=preprocess, offline=offline)
+    options = RunOptions(preprocess=preprocess, offline=offline, trust_repo=trust_repo)
     opened = open_model(registry, source, options.load_options())
     with registry.blaming("provider", opened.source.provider):
         contract = opened.contract.as_dict()

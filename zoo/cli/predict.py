@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--threads", type=int, default=None, envvar="ZOO_THREADS")
 @click.option("--batch-size", type=int, default=32, show_default=True, envvar="ZOO_BATCH_SIZE")
 @click.option("--offline", is_flag=True, envvar="ZOO_OFFLINE", help="Never open a socket.")
+@common.trust_repo
 @common.output
 def command(  # noqa: D103 - click shows the help below
     run: Path,

@@ -29,6 +29,7 @@ class LoadOptions:
         dtype: compute dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
         threads: upper bound on the threads of a forward pass.
         offline: never open a socket.
+        trust_repo: code of the repository that the source names may run, at the commit it names.
         preprocess: keys of preprocess.toml that override what the model states.
 
     Raises:
@@ -39,6 +40,7 @@ class LoadOptions:
     dtype: str = "auto"
     threads: int = 1
     offline: bool = False
+    trust_repo: bool = False
     preprocess: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -96,7 +96,7 @@ class RunPlace:
             if taken and not (out.is_dir() and not any(out.iterdir())):
                 raise UsageError(f"'{out}' exists and is not a run", hint="choose another --out")
             return cls(out, replaces=True)
-        model = source.partition("#")[0].rstrip("/").split("/")[-1].split(":")[-1]
+        model = source.partition("#")[0].partition("?")[0].rstrip("/").split("/")[-1].split(":")[-1]
         stem = "-".join(_slug(part) for part in (Path(data).stem or data, model, head))
         return cls(Path("runs") / stem, replaces=False)
 

@@ -33,6 +33,8 @@ class RunOptions:
         limit: at most so many samples, drawn by `seed`; 0 for all.
         preprocess: overrides, as a TOML file, ``key=value,...`` or a mapping of its keys.
         threads: None for all that the process may use.
+        trust_repo: code of the repository that the model's source names may run. It is written to
+            no run.json, and read from none.
         progress: called with samples done and samples to do.
         say: called with each line worth a user's notice.
     """
@@ -53,6 +55,7 @@ class RunOptions:
     batch_size: int = 32
     limit: int = 0
     offline: bool = False
+    trust_repo: bool = False
     progress: Progress | None = None
     say: Say = _silent
 
@@ -82,6 +85,7 @@ class RunOptions:
             dtype=self.dtype,
             threads=self.thread_count,
             offline=settings.offline(flag=self.offline),
+            trust_repo=self.trust_repo,
             preprocess=self.overrides(),
         )
 

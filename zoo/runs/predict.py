@@ -138,9 +138,14 @@ def _source(run: Run) -> str:
     if pinned:
         source = replace(source, revision=pinned)
     path = run.plan.get("path")
-    if path and source.path is not None and not source.path.exists() and Path(path).exists():
+    if path and source.path is not None and not _there(source.path) and _there(Path(path)):
         source = replace(source, reference=path)
     return str(source)
+
+
+def _there(path: Path) -> bool:
+    """Whether a local source is: a folder, a file, or an entry point of the folder above it."""
+    return path.exists() or (path.parent / "hubconf.py").is_file()
 
 
 def _dataset(registry: Registry, inputs: Any, options: RunOptions) -> Dataset:

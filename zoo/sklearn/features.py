@@ -35,6 +35,7 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         threads: None for all that the process may use.
         batch_size: samples a forward pass.
         offline: never open a socket.
+        trust_repo: code of the repository that the source names may run.
 
     Attributes:
         n_features_out_: d, where `fit` was given samples.
@@ -50,6 +51,7 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         threads: int | None = None,
         batch_size: int = 32,
         offline: bool = False,
+        trust_repo: bool = False,
     ) -> None:
         self.model = model
         self.device = device
@@ -58,6 +60,7 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         self.threads = threads
         self.batch_size = batch_size
         self.offline = offline
+        self.trust_repo = trust_repo
 
     def fit(self, X: Any = None, y: Any = None) -> Self:
         """See that there is such a model and, where there are samples, how wide its features are.
@@ -119,6 +122,7 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             dtype=self.dtype,
             threads=settings.threads(self.threads),
             offline=settings.offline(flag=self.offline),
+            trust_repo=self.trust_repo,
             preprocess=overrides,
         )
         registry = Registry(warn=lambda line: warnings.warn(line, stacklevel=4))
