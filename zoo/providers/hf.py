@@ -196,6 +196,7 @@ def _load_module(described: _Described, options: LoadOptions) -> Any:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     folder = described.snapshot.folder
+    described.snapshot.check_weights()
     model_type = str(described.config.get("model_type", ""))
     if model_type not in CONFIG_MAPPING:
         if "auto_map" in described.config:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,9 @@ _TOKENIZER = (
     "vocab.json vocab.txt"
 ).split()
 _MAX_JSON = 64 << 20
+_LONGEST = 300  # characters of a foreign message in a line of ours
+_UNREACHABLE = " and the Hub cannot be reached"
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,23 @@ class Snapshot:
             return digests[0]
         return hashlib.sha256("".join(digests).encode()).hexdigest()
 
+    def check_weights(self) -> None:
+        """Raise SourceError where a file of the Hub's cache is not what its name says.
+
+        Its name is the digest that the Hub stated, and stands for it until the file is read.
+        """
+        memo = FileDigests(settings.home())
+        for path in self.weights():
+            blob = path.resolve()
+            if blob.parent.name != "blobs" or not _SHA256.match(blob.name):
+                continue
+            if memo.derived(path, "sha256-as-read", _sha256) != blob.name:
+                raise SourceError(
+                    f"'{path.name}' of '{self.folder}' is damaged: it is not the file that the "
+                    "Hub stated",
+                    hint=f"remove '{blob}' and run again",
+                )
+
     def has_tokenizer(self) -> bool:
         """Whether there is a file that a tokenizer can be made of."""
         extras = {"special_tokens_map.json", "added_tokens.json", "tokenizer_config.json"}
@@ -126,11 +148,11 @@ def open_snapshot(source: Source, *, offline: bool) -> Snapshot:
 
 def _from_hub(source: Source, *, offline: bool) -> Snapshot:
     import huggingface_hub as hub
-    from huggingface_hub import errors
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
-    name = source.reference + (f"@{source.revision}" if source.revision else "")
+    # What it warns of ends in one line of ours, or well.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         folder = hub.snapshot_download(
             source.reference,
@@ -138,28 +160,57 @@ def _from_hub(source: Source, *, offline: bool) -> Snapshot:
             allow_patterns=_PATTERNS,
             local_files_only=offline,
         )
-    except errors.HFValidationError as error:
-        raise SourceError(
-            f"'{source.reference}' is not a Hub name", hint="hf:org/name or hf:./folder"
-        ) from error
-    except errors.GatedRepoError as error:
-        raise SourceError(
-            f"'{name}' is gated", hint="ask for access on its page, then set HF_TOKEN"
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise SourceError(f"'{source.reference}' has no revision '{source.revision}'") from error
-    except errors.RepositoryNotFoundError as error:
-        raise SourceError(
-            f"there is no model '{name}' on the Hub, or it is private",
-            hint="check the name; for a private model set HF_TOKEN",
-        ) from error
-    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
-        raise SourceError(
-            f"'{name}' is not in the Hub's local cache"
-            + ("" if offline else " and the Hub cannot be reached"),
-            hint="run once without --offline" if offline else "check the network, or use a folder",
-        ) from error
-    except (errors.HfHubHTTPError, OSError) as error:
-        raise SourceError(f"'{name}' could not be downloaded: {error}") from error
+    except Exception as error:  # its HTTP library's errors have no base that lasted
+        raise _explained(error, source, offline=offline) from error
     path = Path(folder)
     return Snapshot(path, path.name)
+
+
+def _explained(error: Exception, source: Source, *, offline: bool) -> SourceError:  # noqa: PLR0911
+    """What went wrong between the Hub and its cache here, and what to do about it."""
+    from huggingface_hub import errors
+
+    name = source.reference + (f"@{source.revision}" if source.revision else "")
+    # What the server said, also where the cache was looked into after it.
+    said = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
+    status = getattr(said, "status_code", None)
+    if isinstance(error, errors.HFValidationError):
+        return SourceError(
+            f"'{source.reference}' is not a Hub name", hint="hf:org/name or hf:./folder"
+        )
+    if isinstance(error, errors.GatedRepoError):
+        return SourceError(
+            f"'{name}' is gated", hint="ask for access on its page, then set HF_TOKEN"
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        return SourceError(
+            f"'{source.reference}' has no revision '{source.revision or 'main'}'",
+            hint="a branch, a tag or a commit of 40 digits",
+        )
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return SourceError(
+            f"there is no model '{name}' on the Hub, or it is private",
+            hint="check the name; for a private model set HF_TOKEN",
+        )
+    if status in (401, 403):
+        return SourceError(
+            f"the Hub refuses access to '{name}' ({status})",
+            hint="set HF_TOKEN to a token that may read it",
+        )
+    if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
+        part = " whole" if hasattr(error, "snapshot_path") else ""
+        why = "" if offline else f" and the Hub answers {status}" if status else _UNREACHABLE
+        return SourceError(
+            f"'{name}' is not{part} in the Hub's local cache{why}",
+            hint="run once without --offline" if offline else "check the network, or use a folder",
+        )
+    first = " ".join(str(error).split()) or type(error).__name__
+    return SourceError(
+        f"'{name}' could not be downloaded: {first[:_LONGEST]}",
+        hint="run again: files that came whole are kept",
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
