@@ -208,8 +208,14 @@ def test_a_model_that_needs_its_own_code_is_refused(tiny_bert, copy):
         HuggingFaceProvider().load(source, LoadOptions())
 
 
-def test_an_attention_kernel_named_by_the_configuration_is_ignored(tiny_bert, copy):
+def test_an_attention_kernel_of_another_repository_is_refused(tiny_bert, copy):
     folder = copy(tiny_bert, attn_implementation="evil/kernel", _attn_implementation="evil/kernel")
+    with pytest.raises(TrustError, match="evil/kernel"):
+        features(folder, TEXTS)
+
+
+def test_an_attention_of_transformers_own_is_not_the_configurations_to_choose(tiny_bert, copy):
+    folder = copy(tiny_bert, attn_implementation="flash_attention_2", _attn_implementation="eager")
     np.testing.assert_array_equal(features(folder, TEXTS), features(tiny_bert, TEXTS))
 
 

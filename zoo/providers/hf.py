@@ -13,17 +13,15 @@ from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
 from zoo.plugin.contract import canonical_json
 from zoo.preprocess import ImageSpec, TextSpec
 from zoo.preprocess.stated import check_keys
-from zoo.providers import hf_families, taps
+from zoo.providers import hf_families, hf_trust, taps
+from zoo.providers.guard import no_questions, no_sockets
 from zoo.providers.hf_files import Snapshot, open_snapshot
 
 if TYPE_CHECKING:
     from zoo.backbones.torch_trunk import TorchTrunk
 
-# Keys of config.json that decide no feature, or that could make transformers run foreign code.
+# Keys of config.json that decide no feature.
 _NO_MATTER = frozenset(("_name_or_path", "id2label", "label2id", "transformers_version", "dtype"))
-_UNTRUSTED = frozenset(
-    ("auto_map", "attn_implementation", "_attn_implementation", "custom_pipelines")
-)
 # Heads that AutoModel leaves out, and layers that only their own tap would need.
 _UNUSED_LAYERS = ("pooler.", "classifier.", "cls.", "lm_head.", "mask_token", "head.")
 
@@ -31,7 +29,7 @@ _UNUSED_LAYERS = ("pooler.", "classifier.", "cls.", "lm_head.", "mask_token", "h
 @dataclass(frozen=True)
 class _Described:
     snapshot: Snapshot
-    config: dict[str, Any]
+    config: dict[str, Any]  # sanitised
     spec: ImageSpec | TextSpec
     contract: Contract
 
@@ -46,19 +44,25 @@ class HuggingFaceProvider(Provider):
     def load(self, source: Source, options: LoadOptions) -> Backbone:
         """The trunk with its weights, computed in `options.compute_dtype`."""
         described = _describe(source, options)
-        module = _load_module(described, options)
-        return _trunk(module, described, options)
+        # All files are here: nothing is to be fetched or asked any more.
+        with no_sockets(_refused), no_questions():
+            module = _load_module(described, options)
+            return _trunk(module, described, options)
 
 
 def _describe(source: Source, options: LoadOptions) -> _Described:
     snapshot = open_snapshot(source, offline=options.offline)
-    config = snapshot.read("config.json")
-    if config is None:
+    read = snapshot.read("config.json")
+    if read is None:
         raise SourceError(
             f"'{source.reference}' has no config.json: it is not a Hugging Face model",
             hint="for an ONNX file write onnx:./file.onnx",
         )
+    config = hf_trust.sanitised(read, source.reference)
+    hf_trust.check_files(snapshot, source.reference)
     model_type = str(config.get("model_type", ""))
+    if hf_trust.names_code(read) and hf_families.tap_of(model_type) is None:
+        hf_trust.check_architecture(model_type, source.reference)
     processor = snapshot.read("preprocessor_config.json")
     is_image = processor is not None and (
         "image_mean" in processor or "image_processor_type" in processor
@@ -107,11 +111,19 @@ def _image(
 ) -> tuple[ImageSpec, str, str]:
     given = options.preprocess
     needed = {"size", "resize", "mean", "std"}
-    base = (
-        {"input": "image"}
-        if needed <= set(given)
-        else hf_families.stated_image(processor, source.reference)
-    )
+    try:
+        base = (
+            {"input": "image"}
+            if needed <= set(given)
+            else hf_families.stated_image(processor, source.reference)
+        )
+    except SourceError as error:
+        if hf_trust.names_code(processor):
+            raise TrustError(
+                f"'{source.reference}' prepares images by code of its own (auto_map)",
+                hint=error.hint,
+            ) from error
+        raise
     stated = check_keys({**base, **given}, str(source))
     tap, pooling = _tap(source, given, hf_families.tap_of(model_type), model_type)
     return ImageSpec.from_stated(stated, str(source)), tap, pooling
@@ -182,15 +194,18 @@ def _sentence_pooling(snapshot: Snapshot) -> tuple[str, str] | None:
     return "last_hidden_state", pooling[modes[0]]
 
 
+def _refused() -> OSError:
+    return ConnectionError("a model whose files are here opens no connection")
+
+
 def _config_digest(config: Mapping[str, Any]) -> str:
-    decisive = {k: v for k, v in config.items() if k not in _NO_MATTER | _UNTRUSTED}
+    decisive = {k: v for k, v in config.items() if k not in _NO_MATTER}
     return hashlib.sha256(canonical_json(decisive)).hexdigest()
 
 
 def _load_module(described: _Described, options: LoadOptions) -> Any:
     import torch
     import transformers
-    from safetensors import SafetensorError
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     transformers.utils.logging.set_verbosity_error()
@@ -199,18 +214,12 @@ def _load_module(described: _Described, options: LoadOptions) -> Any:
     described.snapshot.check_weights()
     model_type = str(described.config.get("model_type", ""))
     if model_type not in CONFIG_MAPPING:
-        if "auto_map" in described.config:
-            raise TrustError(
-                f"'{folder}' needs code of its own (auto_map) to be loaded",
-                hint="zoo runs no code from a model's files; take one that transformers has",
-            )
         raise SourceError(
             f"transformers {transformers.__version__} has no model type '{model_type}'",
             hint="a newer transformers may have it",
         )
-    clean = {k: v for k, v in described.config.items() if k not in _UNTRUSTED}
     try:
-        config = CONFIG_MAPPING[model_type].from_dict(clean)
+        config = CONFIG_MAPPING[model_type].from_dict(described.config)
         module, loading = transformers.AutoModel.from_pretrained(
             folder,
             config=config,
@@ -221,7 +230,7 @@ def _load_module(described: _Described, options: LoadOptions) -> Any:
             ignore_mismatched_sizes=True,  # told by `loading`, and refused below
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError, KeyError, TypeError) as error:
+    except Exception as error:  # a configuration can make transformers stumble over anything
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SourceError(
             f"the weights of '{folder.name}' cannot be loaded: {first}",
@@ -255,11 +264,13 @@ def _trunk(module: Any, described: _Described, options: LoadOptions) -> TorchTru
         )
     from transformers import AutoTokenizer
 
+    snapshot = described.snapshot
+    hf_trust.check_tokenizer(snapshot.read("tokenizer_config.json"), str(snapshot.folder))
     try:
         tokenizer = AutoTokenizer.from_pretrained(
-            described.snapshot.folder, local_files_only=True, trust_remote_code=False
+            snapshot.folder, local_files_only=True, trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # as above
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SourceError(f"the tokenizer cannot be loaded: {first}") from error
     return TextTrunk(module, described.contract, options, spec=described.spec, tokenizer=tokenizer)

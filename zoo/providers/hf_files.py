@@ -124,7 +124,9 @@ class Snapshot:
 
     def _tokenizer_files(self) -> list[str]:
         models = [path.name for path in self.folder.glob("*.model")]  # SentencePiece, any name
-        return [name for name in sorted({*_TOKENIZER, *models}) if (self.folder / name).is_file()]
+        versions = [path.name for path in self.folder.glob("tokenizer.*.json")]
+        names = sorted({*_TOKENIZER, *models, *versions})
+        return [name for name in names if (self.folder / name).is_file()]
 
 
 def open_snapshot(source: Source, *, offline: bool) -> Snapshot:

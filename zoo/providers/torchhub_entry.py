@@ -6,15 +6,15 @@ import importlib
 import importlib.util
 import inspect
 import os
-import socket
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import MissingExtraError, SourceError
+from zoo.providers.guard import no_questions, no_sockets
 from zoo.providers.torchhub_code import HUBCONF
 
 _LONGEST = 300  # characters of a foreign message in a line of ours
@@ -33,7 +33,8 @@ def build(folder: Path, entry: str, *, pretrained: bool, seed: int, offline: boo
     """
     import torch
 
-    with _imported(folder), torch.random.fork_rng(devices=[]), _without_sockets(active=offline):
+    doors = no_sockets(_offline) if offline else nullcontext()
+    with _imported(folder), torch.random.fork_rng(devices=[]), doors, no_questions():
         torch.manual_seed(seed)
         with _fenced(entry), redirect_stdout(sys.stderr):
             hubconf = _import(folder)
@@ -171,29 +172,8 @@ def _environment(**wanted: str | None) -> Iterator[None]:
         apply(before)
 
 
-@contextmanager
-def _without_sockets(*, active: bool) -> Iterator[None]:
-    """No connection from Python code: ``--offline`` binds a repository's downloads as well."""
-    if not active:
-        yield
-        return
-
-    def refuse(*args: Any, **kwargs: Any) -> Any:
-        del args, kwargs
-        raise SourceError(
-            "the entry point wants to download, and nothing may be offline",
-            hint="run once without --offline, or name a file with ?weights=",
-        )
-
-    names = ("connect", "connect_ex", "sendto")
-    before = {name: getattr(socket.socket, name) for name in names}
-    look_up = socket.getaddrinfo
-    try:
-        for name in names:
-            setattr(socket.socket, name, refuse)
-        socket.getaddrinfo = refuse
-        yield
-    finally:
-        for name, method in before.items():
-            setattr(socket.socket, name, method)
-        socket.getaddrinfo = look_up
+def _offline() -> SourceError:
+    return SourceError(
+        "the entry point wants to download, and nothing may be offline",
+        hint="run once without --offline, or name a file with ?weights=",
+    )
