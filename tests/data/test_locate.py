@@ -45,6 +45,14 @@ def test_a_file_that_nobody_claims_is_named(tmp_path):
         open_dataset(tmp_path / "a.pdf", READERS, DataOptions())
 
 
+@pytest.mark.parametrize("name", ["photos.zip", "photos.tar.gz", "a.TGZ", "d.csv.xz", "x.7z"])
+def test_an_archive_is_refused_as_what_it_is(tmp_path, name):
+    (tmp_path / name).write_bytes(b"PK no archive at all")
+    with pytest.raises(DataError, match="is an archive") as caught:
+        open_dataset(tmp_path / name, READERS, DataOptions())
+    assert "unpack it" in caught.value.hint
+
+
 def test_rare_classes_are_warned_of_by_name():
     labels = ["many"] * 10 + ["few"] * 3 + ["one"] + [None]
     warnings = usable(from_items(["t"] * 15, labels))

@@ -181,6 +181,53 @@ def test_weights_outside_the_folder_are_refused(make_onnx, tmp_path):
         OnnxProvider().describe(Source.parse(f"onnx:{path}"), stated)
 
 
+def test_a_link_out_of_the_folder_is_refused_and_one_of_the_hubs_cache_is_not(make_onnx, tmp_path):
+    path = make_onnx()
+    want = reference(path)
+    weights = external(path)
+    stated = LoadOptions(preprocess={**STATED, "scale": 1.0})
+    snapshot = tmp_path / "models--org--name" / "snapshots" / "0123"
+    blobs = tmp_path / "models--org--name" / "blobs"
+    for folder in (snapshot, blobs):
+        folder.mkdir(parents=True)
+    weights.rename(blobs / "w")
+    (snapshot / "w.bin").symlink_to(blobs / "w")
+    path.rename(blobs / "m")
+    (snapshot / "model.onnx").symlink_to(blobs / "m")
+    np.testing.assert_allclose(features(snapshot / "model.onnx"), want, rtol=1e-4)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (blobs / "m").rename(copy / "model.onnx")
+    (copy / "w.bin").symlink_to(blobs / "w")
+    with pytest.raises(TrustError, match="outside its folder"):
+        OnnxProvider().describe(Source.parse(f"onnx:{copy / 'model.onnx'}"), stated)
+
+
+def test_weights_of_an_inner_graph_that_lie_outside_are_refused(make_onnx):
+    import onnx
+    from onnx import TensorProto, helper
+
+    path = make_onnx()
+    model = onnx.load(path)
+    tensor = TensorProto(name="secret", data_type=TensorProto.FLOAT, dims=[1])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../secret.bin")
+    result = helper.make_tensor_value_info("secret", TensorProto.FLOAT, [1])
+    branch = helper.make_graph([], "branch", [], [result], [tensor])
+    nodes = [
+        helper.make_node("If", ["flag"], ["out"], then_branch=branch, else_branch=branch),
+        helper.make_node("Constant", [], ["constant"], value=tensor),
+    ]
+    stated = LoadOptions(preprocess={**STATED, "scale": 1.0})
+    for node in nodes:
+        changed = onnx.ModelProto()
+        changed.CopyFrom(model)
+        changed.graph.node.append(node)
+        path.write_bytes(changed.SerializeToString())
+        with pytest.raises(TrustError, match="secret"):
+            OnnxProvider().describe(Source.parse(f"onnx:{path}#embedding"), stated)
+
+
 def test_a_device_that_is_not_there_is_an_error(make_onnx):
     source = Source.parse(f"onnx:{make_onnx()}")
     loading = LoadOptions(device="mps", preprocess={**STATED, "scale": 1.0})

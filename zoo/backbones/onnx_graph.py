@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +101,8 @@ class GraphFacts:
 
         import onnx
 
-        graph = _model(path).graph
+        model = _model(path)
+        graph = model.graph
         kinds = onnx.TensorProto
         numeric = {
             kinds.FLOAT,
@@ -113,7 +115,7 @@ class GraphFacts:
         tensors = [t for t in graph.initializer if t.data_type in numeric and len(t.dims) > 0]
         external = {
             entry.value
-            for tensor in graph.initializer
+            for tensor in _tensors(model)
             for entry in tensor.external_data
             if entry.key == "location"
         }
@@ -134,6 +136,22 @@ def _model(path: Path) -> Any:
     if not model.graph.node:
         raise SourceError(f"'{path}' is not a readable ONNX model: its graph is empty")
     return model
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """Every tensor that may lie in another file: those of inner graphs and functions as well."""
+    todo: list[Any] = [model.graph, *model.functions]
+    while todo:
+        graph = todo.pop()
+        yield from getattr(graph, "initializer", ())
+        for sparse in getattr(graph, "sparse_initializer", ()):
+            yield from (sparse.values, sparse.indices)
+        for node in graph.node:
+            for attribute in node.attribute:
+                todo += [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]
+                yield from attribute.tensors
+                if attribute.HasField("t"):
+                    yield attribute.t
 
 
 def _session(path: Path, tap: str, options: LoadOptions, *, inner: bool) -> Any:

@@ -15,6 +15,8 @@ from zoo.errors import DataError
 if TYPE_CHECKING:
     from zoo.plugin import DataOptions, Dataset, DatasetReader
 
+# Links, paths with "..", and what grows a thousandfold: unpacking is a matter of trust.
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 RARE = 10  # below this a class's recall moves by more than 10 points with one sample
 
 
@@ -48,6 +50,11 @@ def open_dataset(
     for _, reader in known:
         if reader.claims(path):
             return reader.read(str(path), options)
+    if path.name.lower().endswith(_ARCHIVES):
+        raise DataError(
+            f"data {shown(str(data))} is an archive, which zoo doesn't unpack",
+            hint="unpack it with a tool that you trust, and name the folder",
+        )
     raise DataError(
         f"data {shown(str(data))}: no reader knows this kind of file",
         hint="a folder of class folders, .csv, .tsv, .jsonl and .npz are read; "

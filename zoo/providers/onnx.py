@@ -73,7 +73,7 @@ def _facts(path: Path, memo: FileDigests) -> GraphFacts:
     def compute(file: Path) -> str:
         return json.dumps(asdict(GraphFacts.read(file)))
 
-    told = json.loads(memo.derived(path, "onnx-facts-1", compute))
+    told = json.loads(memo.derived(path, "onnx-facts-2", compute))
     return GraphFacts(tuple(told["outputs"]), tuple(told["external"]), told["parameters"])
 
 
@@ -87,7 +87,7 @@ def _weights_digest(path: Path, facts: GraphFacts, memo: FileDigests) -> str:
     digests = [memo.sha256(path)]
     for name in facts.external:
         location = Path(name)
-        if location.is_absolute() or ".." in location.parts:
+        if location.is_absolute() or ".." in location.parts or _leads_out(path.parent, location):
             raise TrustError(
                 f"'{path.name}' keeps weights in '{name}', outside its folder",
                 hint="do not use this model",
@@ -98,6 +98,13 @@ def _weights_digest(path: Path, facts: GraphFacts, memo: FileDigests) -> str:
     if len(digests) == 1:
         return digests[0]
     return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _leads_out(folder: Path, location: Path) -> bool:
+    """Whether a link takes a file out of the model's folder, or of the Hub's cache around it."""
+    real, home = (folder / location).resolve(), folder.resolve()
+    blobs = home.parent.parent / "blobs" if home.parent.name == "snapshots" else home
+    return not (real.is_relative_to(home) or real.is_relative_to(blobs))
 
 
 def _file(source: Source) -> Path:
