@@ -81,6 +81,23 @@ def test_with_the_flag_a_head_is_trained_and_the_run_asks_again(place, zoo):
     assert len(told.json["predictions"]) == 24
 
 
+def test_predictions_from_another_folder_find_code_and_weights(place, zoo):
+    import torch
+
+    torch.manual_seed(0)
+    shapes = {"0.weight": (4, 3, 3, 3), "0.bias": (4,), "3.weight": (2, 4), "3.bias": (2,)}
+    torch.save({name: torch.randn(shape) for name, shape in shapes.items()}, place / "w.pt")
+    model = ("--model", "torchhub:./hub/net?weights=w.pt", "--data", "photos")
+    run = zoo("transfer", *model, "--trust-repo", "--json").json["run"]
+    assert run == "runs/photos-net-logistic"
+    (place / "elsewhere").mkdir()
+    new = place / "elsewhere" / "new.png"
+    new.write_bytes((place / "photos" / "dark" / "00.png").read_bytes() + b"changed")
+    there = {"cwd": place / "elsewhere"}
+    told = zoo("predict", f"../{run}", "new.png", "--trust-repo", "--json", **there)
+    assert told.json["forwards"] == 1
+
+
 def test_models_shows_a_trusted_repository(place, zoo):
     told = zoo("models", "torchhub:./hub/net", "--trust-repo", "--json").json["contract"]
     assert told["tap"] == "last_linear.input"

@@ -109,6 +109,25 @@ def test_the_commit_is_pinned_and_a_branch_that_moves_is_another_model(github):
     assert describe(f"org/repo:main/net@{MAIN}").digest() == before.digest()
 
 
+def test_a_run_keeps_to_its_commit_when_the_branch_moves(github, zoo, photos, tmp_path):
+    import json
+
+    model = ("--model", "torchhub:org/repo:main/net", "--data", photos)
+    done = zoo("transfer", *model)
+    assert done.code == 6
+    assert MAIN in done.err
+    told = zoo("transfer", *model, "--trust-repo", "--json").json
+    assert told["model"]["revision"] == MAIN
+    record = json.loads((tmp_path / told["run"] / "run.json").read_text())
+    assert record["contract"]["revision"] == MAIN
+    github.refs["refs/heads/main"] = OLD
+    github.asked.clear()
+    done = zoo("predict", told["run"], photos, "--trust-repo", "--json")
+    assert done.json["forwards"] == 0
+    assert github.asked == []
+    assert zoo("predict", told["run"], photos).code == 6
+
+
 def test_code_weights_and_entry_point_decide_the_key(repository, weights, tmp_path):
     def key(text):
         contract = describe(text)

@@ -132,7 +132,7 @@ def _say_other_key(extracted: Extracted, run: Run, options: RunOptions) -> None:
 
 
 def _source(run: Run) -> str:
-    """The run's source, its revision pinned; a local one by its path then, if still there."""
+    """The run's source, its revision pinned; local files by their path then, if still there."""
     source = Source.parse(run.plan["resolved"])
     pinned = run.plan["contract"]["revision"]
     if pinned:
@@ -140,6 +140,9 @@ def _source(run: Run) -> str:
     path = run.plan.get("path")
     if path and source.path is not None and not _there(source.path) and _there(Path(path)):
         source = replace(source, reference=path)
+    weights = run.plan.get("weights_path")
+    if weights and not Path(source.weights).expanduser().is_file() and Path(weights).is_file():
+        source = replace(source, weights=weights)
     return str(source)
 
 

@@ -204,6 +204,7 @@ def _plan_record(  # noqa: PLR0917
         "source": source,
         "resolved": str(model.source),
         "path": None if path is None else str(path.resolve()),
+        "weights_path": _absolute(model.source.weights),
         "data": _name(data),
         "contract": model.contract.as_dict(),
         "key": extracted.key,
@@ -214,6 +215,12 @@ def _plan_record(  # noqa: PLR0917
         "notes": [*extracted.dataset.notes, *plan.notes],
         "splits": splits,
     }
+
+
+def _absolute(weights: str) -> str | None:
+    """Where a file of ``?weights=`` lies, for predictions from another folder."""
+    path = Path(weights).expanduser()
+    return str(path.resolve()) if weights and path.is_file() else None
 
 
 def _predictions(
