@@ -57,6 +57,8 @@ class GitHub:
     url: str = ""
     archives: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    cut: str = "nothing"  # answers to paths with this word break off
+    stated: bool = True  # whether their length is stated, or they come in chunks
 
     def commit(self, commit, files):
         """Make a commit's archive, as git writes it."""
@@ -106,19 +108,31 @@ def github(monkeypatch):
         served.commit(commit, FILES)
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self):
             served.asked.append(self.path)
             status, body = served.answer(self.path)
+            whole = body
+            if served.cut in self.path:
+                body, self.close_connection = body[: len(body) // 2], True
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
+            if served.stated:
+                self.send_header("Content-Length", str(len(whole)))
+                self.end_headers()
+                self.wfile.write(body)
+                return
+            self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(f"{len(whole):x}\r\n".encode() + body)
+            if body is whole:
+                self.wfile.write(b"\r\n0\r\n\r\n")
 
         def log_message(self, *args):
             """Silent."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     served.url = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setenv("ZOO_GITHUB_URL", served.url)

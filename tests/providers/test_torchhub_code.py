@@ -169,6 +169,16 @@ def test_a_server_that_is_gone_is_one_clear_error(github, monkeypatch):
     assert "clone it" in caught.value.hint
 
 
+@pytest.mark.parametrize("path", ["refs", "archive"])
+@pytest.mark.parametrize("stated", [True, False])
+def test_an_answer_that_breaks_off_is_one_clear_error(github, path, stated):
+    github.cut, github.stated = path, stated
+    where = place("org/repo/net")
+    with pytest.raises(SourceError, match="cannot be fetched"):
+        fetched(where, commit_of(where, offline=False), offline=False)
+    assert not [p for p in settings.home().rglob("*") if p.is_file() and p.name != "refs.json"]
+
+
 def test_an_answer_that_is_no_list_of_refs_says_so(github):
     github.refs.clear()
     with pytest.raises(SourceError, match="no list of git's branches"):

@@ -7,6 +7,7 @@ lies in its folder for trusted, and follows a branch wherever it goes.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -14,7 +15,8 @@ import secrets
 import shutil
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -192,8 +194,10 @@ def _unwritable(path: Path, error: OSError) -> StoreError:
 def _refs(place: Place) -> dict[str, str]:
     """Commits of HEAD, branches and tags by full name, as git's own protocol lists them."""
     url = f"{_server()}/{place.repository}.git/info/refs?service=git-upload-pack"
-    with _opened(url, place) as response:
+    with _opened(url, place) as response, _receiving(place):
         content = response.read(_MAX_REFS)
+    if not content.endswith(b"0000"):  # git's end of a list
+        raise _unreachable(place, "its list of branches is not whole")
     refs: dict[str, str] = {}
     at = 0
     while at + 4 <= len(content):
@@ -254,21 +258,26 @@ def _opened(url: str, place: Place) -> Any:
                 hint="clone it and name the folder: torchhub:./folder/entrypoint",
             ) from error
         raise _unreachable(place, f"it answers {error.code}") from error
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise _unreachable(place, str(getattr(error, "reason", error))) from error
 
 
 def _download(url: str, path: Path, place: Place) -> None:
-    with _opened(url, place) as response:
+    with _opened(url, place) as response, path.open("wb") as file:
         wanted = response.headers.get("Content-Length")
-        with path.open("wb") as file:
-            try:
-                shutil.copyfileobj(response, file)
-            except (TimeoutError, ConnectionError) as error:
-                raise _unreachable(place, str(error)) from error
-            got = file.tell()
+        with _receiving(place):
+            shutil.copyfileobj(response, file)
+        got = file.tell()
     if wanted is not None and got != int(wanted):
         raise _unreachable(place, f"it broke off after {got} of {wanted} bytes")
+
+
+@contextmanager
+def _receiving(place: Place) -> Iterator[None]:
+    try:
+        yield
+    except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        raise _unreachable(place, str(error) or type(error).__name__) from error
 
 
 def _unreachable(place: Place, reason: str) -> SourceError:
