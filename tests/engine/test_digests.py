@@ -21,6 +21,7 @@ def test_a_file_is_named_by_its_bytes_and_a_text_by_its_utf8(tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(b"content")
     assert sample_digest(path) == sha(b"content")
+    assert sample_digest(b"content") == sample_digest(path)
     assert sample_digest("grüße") == sha("grüße".encode())
 
 

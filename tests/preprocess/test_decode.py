@@ -23,6 +23,15 @@ def test_a_png_is_read_as_it_is(tmp_path):
     assert np.array_equal(decode(saved(tmp_path / "a.png", image), "image"), image)
 
 
+def test_bytes_are_read_as_the_file_they_were(tmp_path):
+    item = saved(tmp_path / "a.jpg", Image.linear_gradient("L"))
+    assert np.array_equal(
+        decode(Item("cell", item.value.read_bytes()), "image"), decode(item, "image")
+    )
+    with pytest.raises(DataError, match="'cell' is not an image"):
+        decode(Item("cell", b"no image"), "image")
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
 def test_every_mode_becomes_rgb(tmp_path, mode):
     image = Image.new("L", (4, 3), 200).convert("L" if mode == "I;16" else mode)

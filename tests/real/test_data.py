@@ -12,12 +12,18 @@ import pytest
 from zoo.data import open_dataset, plan_splits, usable
 from zoo.data.arrays import ArraysReader
 from zoo.data.folder import FolderReader
+from zoo.data.listed import ListedReader
 from zoo.data.table import TableReader
 from zoo.errors import DataError
 from zoo.plugin import DataOptions
 
 pytestmark = pytest.mark.real
-READERS = [("arrays", ArraysReader()), ("table", TableReader()), ("folder", FolderReader())]
+READERS = [
+    ("arrays", ArraysReader()),
+    ("listed", ListedReader()),
+    ("table", TableReader()),
+    ("folder", FolderReader()),
+]
 
 
 def read(path: Path, **options):
@@ -103,6 +109,35 @@ def test_speakers_never_straddle(asset):
     plan = plan_splits(grouped, digests(grouped))
     assert len(set(speakers[plan.test])) == 1
     assert not set(speakers[plan.test]) & set(speakers[plan.train])
+
+
+def test_a_table_gives_the_speakers_of_recordings(asset, tmp_path):
+    source = asset("audio-fsdd")
+    rows = ["sound,digit,speaker"]
+    for path in sorted(source.glob("[0-9]/*.wav")):
+        digit, speaker, _ = path.name.split("_")
+        rows.append(f"{path.parent.name}/{path.name},{digit},{speaker}")
+        (tmp_path / digit).mkdir(exist_ok=True)
+        (tmp_path / digit / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "metadata.csv").write_text("\n".join(rows) + "\n")
+    data = read(tmp_path, input="sound", target="digit", group="speaker", task="class")
+    assert (data.modality, len(data), len(data.target.names)) == ("audio", 1200, 10)
+    assert len(set(data.groups.tolist())) == 6
+    plan = plan_splits(data, digests(data))
+    judges = set(data.groups[plan.test].tolist())
+    assert len(judges) == 1
+    assert judges.isdisjoint(data.groups[plan.train].tolist())
+    for fit, held in plan.folds:
+        assert set(data.groups[fit].tolist()).isdisjoint(data.groups[held].tolist())
+    assert len(plan.folds) == 5
+
+
+def test_the_official_split_of_a_table_is_read_where_it_is_asked_for(asset):
+    data = read(asset("audio-fsdd"), target="label", group="speaker")
+    assert Counter(data.split) == {"train": 900, "test": 300}
+    plan = plan_splits(data, digests(data))
+    assert (len(plan.train), len(plan.test)) == (900, 300)
+    assert any("300 of 300 test rows are in a group of train rows" in n for n in plan.notes)
 
 
 def test_without_a_test_split_val_judges(asset):

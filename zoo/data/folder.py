@@ -40,7 +40,9 @@ class FolderReader(DatasetReader):
     def read(self, reference: str, options: DataOptions) -> Dataset:
         """The files, ordered by split (train, val, test) and then by path in code points."""
         check_task(options)
-        no_columns("a folder", input_=options.input, target=options.target, group=options.group)
+        # for prediction the input column comes from the run, which may have read a table
+        asked = options.input if options.labelled else ""
+        no_columns("a folder", input_=asked, target=options.target, group=options.group)
         root = existing(reference)
         if not root.is_dir():
             return _single(root, options)
@@ -53,6 +55,15 @@ class FolderReader(DatasetReader):
             name, modality = short_name(root), files[0].modality
             return Dataset(name, modality, items, unlabelled(len(items)), notes=notes)
         return _labelled(root, files)
+
+
+def media_below(root: Path, modality: str) -> list[str]:
+    """The names of a folder's files of one modality, in code points of their path.
+
+    Raises:
+        DataError: a folder cannot be read, or a link leads out of the data folder.
+    """
+    return sorted("/".join(found.parts) for found in _walk(root) if found.modality == modality)
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ def _labelled(root: Path, files: list[_Found]) -> Dataset:
     if not inside:
         raise DataError(
             f"data {shown(str(root))}: {len(files)} files, and none lies in a class folder",
-            hint=_EXPECTED,
+            hint=f"{_EXPECTED}; or a metadata.csv there that names them",
         )
     if not splits and any(split_of(part) for f in inside for part in f.parts[1:-1]):
         classes = listed(sorted({f.parts[0] for f in inside}), 4)

@@ -1,4 +1,4 @@
-"""Reads labelled texts from CSV, TSV and JSON lines: one file, or one per split in a folder."""
+"""Reads labelled texts and files from CSV, TSV and JSON lines: one file, or one for each split."""
 
 from __future__ import annotations
 
@@ -8,116 +8,107 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
+from zoo.data.columns import DEFAULT_INPUTS, Columns
+from zoo.data.named_files import are_files, named_files, one_modality, split_by_folder
 from zoo.data.names import existing, listed, modality_of, short_name, shown, split_of, text_name
-from zoo.data.targets import check_task, class_target, label_text, unlabelled
-from zoo.errors import DataError, UsageError
+from zoo.data.rows import Row, dataset_of
+from zoo.data.targets import check_task, label_text
+from zoo.errors import DataError
 from zoo.plugin import DataOptions, Dataset, DatasetReader, Item
 from zoo.plugin.dataset import SPLITS
 
-DEFAULT_INPUT = "text"
-DEFAULT_TARGET = "label"
 _DELIMITED = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = (".jsonl", ".ndjson")
-_COLUMN_HINT = "name the columns with --input and --target"
+_Choose = Callable[[list[str], str], Columns]
+File = tuple[str, Path, str | None]  # the table's name for items, its path, its split
 
 
 class TableReader(DatasetReader):
-    """Rows of named columns: an input, a target and perhaps a group.
+    """Rows of named columns: an input, a target and perhaps a group and a split.
 
     Files are UTF-8, with or without a byte order mark; the first line of a CSV or TSV file names
-    its columns. A blank target is unlabelled; a blank group is no group.
+    its columns. A blank target is unlabelled; a blank group is no group. Inputs are texts, or image
+    or audio files by their path from the table's folder: see `zoo.data.named_files`.
     """
 
     def claims(self, path: Path) -> bool:
         """A table by its extension, or a folder of tables that are splits or stand alone."""
         if not path.is_dir():
-            return _is_table(path.name)
+            return is_table(path.name)
         entries = [entry for entry in _entries(path) if not entry.name.startswith(".")]
         folders = [entry.name for entry in entries if entry.is_dir()]
-        tables = [entry.name for entry in entries if entry.is_file() and _is_table(entry.name)]
+        tables = [entry.name for entry in entries if entry.is_file() and is_table(entry.name)]
         if any(split_of(_stem(name)) for name in tables):
             return not any(split_of(name) for name in folders)
         return bool(tables) and not folders and not any(modality_of(e.name) for e in entries)
 
     def read(self, reference: str, options: DataOptions) -> Dataset:
         """The rows in file order, the files in the order train, val, test."""
-        check_task(options)
-        if "," in options.target:
-            raise DataError(
-                f"--target {shown(options.target)}: several targets come in a later version",
-                hint="name one column",
-            )
-        if "," in options.input:
-            raise UsageError(
-                f"--input {shown(options.input)}: one input column is supported", hint=_COLUMN_HINT
-            )
         root = existing(reference)
-        rows, split = [], []
-        for name, path, kind in _files(root):
-            part = list(_read_file(name, path, options))
-            rows += part
-            split += [kind] * len(part)
-        if not rows:
-            raise DataError(f"data {shown(str(root))} holds no rows")
-        items = tuple(Item(row.name, row.text) for row in rows)
-        given = tuple(s for s in split if s)
-        groups = np.array([row.group for row in rows]) if options.group else None
-        if not options.labelled:
-            target, notes = unlabelled(len(items)), ()
-            return Dataset(short_name(root), "text", items, target, None, groups, notes)
-        column = options.target or DEFAULT_TARGET
-        target, note = class_target(
-            [row.label for row in rows], where=f"column {shown(column)}", task=options.task
+        return read_tables(root, _files(root), options)
+
+
+def read_tables(
+    root: Path,
+    files: Sequence[File],
+    options: DataOptions,
+    *,
+    inputs: Sequence[str] = DEFAULT_INPUTS,
+) -> Dataset:
+    """The rows of some tables below a folder, or of one table, as one dataset.
+
+    Args:
+        root: the data as it was named: a folder that holds the tables, or the only one.
+        files: what is read, in this order.
+        options: what the user says of columns and task.
+        inputs: default columns of the inputs, the first that is there.
+    """
+    check_task(options)
+    if "," in options.target:
+        raise DataError(
+            f"--target {shown(options.target)}: several targets come in a later version",
+            hint="name one column",
         )
-        return Dataset(short_name(root), "text", items, target, given or None, groups, (note,))
-
-
-@dataclass(frozen=True)
-class _Row:
-    name: str
-    text: str
-    label: str | None
-    group: str
-
-
-@dataclass(frozen=True)
-class _Columns:
-    input: str
-    target: str | None
-    group: str | None
-
-    @classmethod
-    def choose(cls, options: DataOptions) -> _Columns:
-        """The columns that the options ask for, defaults filled in."""
-        target = (options.target or DEFAULT_TARGET) if options.labelled else None
-        return cls(options.input or DEFAULT_INPUT, target, options.group or None)
-
-    def check(self, there: list[str], where: str) -> None:
-        """Raise DataError where one is missing from what there is, or there twice."""
-        for column in (self.input, self.target, self.group):
-            if column is not None and column not in there:
-                raise DataError(
-                    f"{where} has no column {shown(column)}; it has {listed(there)}",
-                    hint=_COLUMN_HINT,
-                )
-            if column is not None and there.count(column) > 1:
-                raise DataError(
-                    f"{where} has two columns {shown(column)}",
-                    hint="rename one of them",
-                )
+    rows: list[Row] = []
+    kinds: set[bool] = set()
+    columns: Columns | None = None
+    for name, path, split in files:
+        found, part = _read_file(name, path, options, inputs)
+        if found is None or not part:
+            continue
+        columns = found
+        kinds.add(are := are_files(found.input, [str(row.item.value) for row in part]))
+        if are:
+            part = named_files(part, path, root if root.is_dir() else root.parent, shown(name))
+        rows += [replace(row, split=split) for row in part] if split else part
+    if columns is None:
+        raise DataError(f"data {shown(str(root))} holds no rows")
+    if len(kinds) > 1:
+        raise DataError(f"data {shown(str(root))}: some tables name files, others hold texts")
+    modality = "text"
+    notes: tuple[str, ...] = ()
+    if kinds == {True}:
+        rows, modality, notes = one_modality(split_by_folder(rows))
+    return dataset_of(
+        rows,
+        options,
+        name=short_name(root),
+        modality=modality,
+        target=columns.target or "",
+        group=columns.group,
+        notes=notes,
+    )
 
 
 def _files(root: Path) -> list[tuple[str, Path, str | None]]:
     """(name for items, path, split) of each file to read."""
     if not root.is_dir():
         return [(text_name(root.name), root, None)]
-    tables = sorted(e.name for e in _entries(root) if _is_table(e.name) and e.name[0] != ".")
+    tables = sorted(e.name for e in _entries(root) if is_table(e.name) and e.name[0] != ".")
     by_split: dict[str, list[str]] = {}
     for name in tables:
         if split := split_of(_stem(name)):
@@ -143,13 +134,18 @@ def _files(root: Path) -> list[tuple[str, Path, str | None]]:
     return [(text_name(name), root / name, split_of(_stem(name))) for name in names]
 
 
-def _read_file(name: str, path: Path, options: DataOptions) -> Iterator[_Row]:
+def _read_file(
+    name: str, path: Path, options: DataOptions, inputs: Sequence[str]
+) -> tuple[Columns | None, list[Row]]:
     text = _decoded(path, name)
-    columns = _Columns.choose(options)
     suffix = path.suffix.lower()
+
+    def choose(there: list[str], where: str) -> Columns:
+        return Columns.among(there, options, where, inputs=inputs)
+
     if suffix in _JSON_LINES:
-        return _json_rows(name, text, columns)
-    return _delimited_rows(name, text, columns, _DELIMITED.get(suffix, ","))
+        return _json_rows(name, text, choose)
+    return _delimited_rows(name, text, choose, _DELIMITED.get(suffix, ","))
 
 
 def _decoded(path: Path, name: str) -> str:
@@ -171,7 +167,9 @@ def _decoded(path: Path, name: str) -> str:
     return text.removeprefix("\ufeff")
 
 
-def _delimited_rows(name: str, text: str, columns: _Columns, delimiter: str) -> Iterator[_Row]:
+def _delimited_rows(
+    name: str, text: str, choose: _Choose, delimiter: str
+) -> tuple[Columns, list[Row]]:
     # The limit is the process's own: raised while the fields are read, then put back.
     limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
@@ -179,16 +177,17 @@ def _delimited_rows(name: str, text: str, columns: _Columns, delimiter: str) -> 
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         end = 0
         header: list[str] | None = None
+        columns: Columns | None = None
         at: list[int | None] = []
-        rows: list[_Row] = []
+        rows: list[Row] = []
         for cells in _lines(reader, name):
             start, end = end + 1, reader.line_num
             if not cells:
                 continue
             if header is None:
                 header = cells
-                columns.check(header, shown(name))
-                wanted = (columns.input, columns.target, columns.group)
+                columns = choose(header, shown(name))
+                wanted = (columns.input, columns.target, columns.group, columns.split)
                 at = [None if c is None else header.index(c) for c in wanted]
                 continue
             if len(cells) != len(header):
@@ -198,12 +197,13 @@ def _delimited_rows(name: str, text: str, columns: _Columns, delimiter: str) -> 
                     hint="put fields that hold the delimiter in double quotes",
                 )
             got = ["" if i is None else cells[i] for i in at]
-            rows.append(_Row(f"{name}:{len(rows) + 1}", got[0], got[1] or None, got[2].strip()))
+            item = Item(f"{name}:{len(rows) + 1}", got[0])
+            rows.append(Row(item, got[1] or None, got[2].strip(), got[3].strip()))
     finally:
         csv.field_size_limit(limit)
-    if header is None:
+    if columns is None:
         raise DataError(f"{shown(name)} is empty", hint="its first line names the columns")
-    return iter(rows)
+    return columns, rows
 
 
 def _lines(reader: Iterator[list[str]], name: str) -> Iterator[list[str]]:
@@ -220,8 +220,9 @@ def _lines(reader: Iterator[list[str]], name: str) -> Iterator[list[str]]:
             ) from error
 
 
-def _json_rows(name: str, text: str, columns: _Columns) -> Iterator[_Row]:
-    number = 0
+def _json_rows(name: str, text: str, choose: _Choose) -> tuple[Columns | None, list[Row]]:
+    columns: Columns | None = None
+    rows: list[Row] = []
     for line, content in enumerate(re.split(r"\r\n|\n|\r", text), 1):
         if not content.strip():
             continue
@@ -232,18 +233,24 @@ def _json_rows(name: str, text: str, columns: _Columns) -> Iterator[_Row]:
             raise DataError(f"{where}: not JSON: {error}") from error
         if not isinstance(value, dict):
             raise DataError(f"{where}: not a JSON object", hint="one object a line")
+        if columns is None:
+            columns = choose(list(value), where)
         columns.check(list(value), where)
         sample = value[columns.input]
         if not isinstance(sample, str):
             kind = type(sample).__name__
             raise DataError(f"{where}: {shown(columns.input)} is not a text but {kind}")
-        label = None if columns.target is None else label_text(value[columns.target], where=where)
-        group = None if columns.group is None else label_text(value[columns.group], where=where)
-        number += 1
-        yield _Row(f"{name}:{number}", sample, label, (group or "").strip())
+        label, group, split = (
+            None if column is None else label_text(value[column], where=where)
+            for column in (columns.target, columns.group, columns.split)
+        )
+        item = Item(f"{name}:{len(rows) + 1}", sample)
+        rows.append(Row(item, label, (group or "").strip(), (split or "").strip()))
+    return columns, rows
 
 
-def _is_table(name: str) -> bool:
+def is_table(name: str) -> bool:
+    """Whether a file's name ends like a table's."""
     suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a name, not a path
     return suffix in _DELIMITED or suffix in _JSON_LINES
 

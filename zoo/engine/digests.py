@@ -25,11 +25,12 @@ _MEMO_ENTRIES = 4096
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
-def sample_digest(value: Path | str | np.ndarray[Any, Any]) -> bytes:
+def sample_digest(value: Path | str | bytes | np.ndarray[Any, Any]) -> bytes:
     """The first 128 bits of SHA-256 of a sample's content, as 16 bytes.
 
-    A Path stands for its file's bytes, a str for its UTF-8 text, an array for its dtype, shape and
-    values in C order. Raises DataError for a file that can't be read and for what is no sample.
+    A Path stands for its file's bytes and is the same sample as these bytes; a str stands for its
+    UTF-8 text, an array for its dtype, shape and values in C order. Raises DataError for a file
+    that can't be read and for what is no sample.
     """
     if isinstance(value, Path):
         try:
@@ -39,6 +40,8 @@ def sample_digest(value: Path | str | np.ndarray[Any, Any]) -> bytes:
             raise DataError(f"cannot read {value}: {error.strerror or error}") from error
     if isinstance(value, str):
         return hashlib.sha256(_utf8(value)).digest()[:SAMPLE_DIGEST_BYTES]
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).digest()[:SAMPLE_DIGEST_BYTES]
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise DataError(f"an array of dtype {value.dtype} has no bytes to digest")
@@ -47,7 +50,7 @@ def sample_digest(value: Path | str | np.ndarray[Any, Any]) -> bytes:
         if value.nbytes:
             sha.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
         return sha.digest()[:SAMPLE_DIGEST_BYTES]
-    raise DataError(f"a sample is a path, a text or an array, not {type(value).__name__}")
+    raise DataError(f"a sample is a path, bytes, a text or an array, not {type(value).__name__}")
 
 
 class FileDigests:

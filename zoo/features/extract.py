@@ -119,7 +119,7 @@ def look(dataset: Dataset, model: Model, store_root: Path) -> Look:
     keys, kept, bad = [], [], []
     for i, item in enumerate(dataset.items):
         try:
-            keys.append(sample_digest(item.value))
+            keys.append(sample_digest(item.content()))
             kept.append(i)
         except DataError as error:
             bad.append(BadItem(item.name, str(error)))

@@ -2,7 +2,7 @@
 
 from zoo.errors import DataError, SourceError, UsageError, ZooError
 from zoo.plugin.contract import Contract
-from zoo.plugin.dataset import DataOptions, Dataset, DatasetReader, Item, Target
+from zoo.plugin.dataset import Blob, DataOptions, Dataset, DatasetReader, Item, Target
 from zoo.plugin.entry import API_VERSION, Entry, Section
 from zoo.plugin.head import ArrayRows, FitReport, Fold, Head, Rows, SearchResult
 from zoo.plugin.hookspecs import hookimpl
@@ -13,6 +13,7 @@ __all__ = [
     "API_VERSION",
     "ArrayRows",
     "Backbone",
+    "Blob",
     "Contract",
     "DataError",
     "DataOptions",

@@ -19,17 +19,33 @@ SPLITS = ("train", "val", "test")
 UNLABELLED = -1
 
 
+class Blob(ABC):
+    """An encoded image or recording that lies inside another file: a cell, an archive's member."""
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """Its bytes, the same each time and from any thread; raises DataError where they can't be.
+
+        They are not kept: a dataset may be larger than memory.
+        """
+
+
 @dataclass(frozen=True, eq=False)
 class Item:
     """One sample before it is read.
 
     Attributes:
         name: what people call it: a path relative to the data, or ``file.csv:row``.
-        value: a file to read (Path), a text (str) or an array (uint8 image or float waveform).
+        value: a file to read (Path), its content (bytes, or a Blob where that lies in another
+            file), a text (str) or an array (uint8 image or float waveform).
     """
 
     name: str
-    value: Path | str | np.ndarray
+    value: Path | str | bytes | np.ndarray | Blob
+
+    def content(self) -> Path | str | bytes | np.ndarray:
+        """The value, a Blob read; raises DataError where it cannot be."""
+        return self.value.read() if isinstance(self.value, Blob) else self.value
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value to compare or hash by
@@ -136,4 +152,13 @@ class DatasetReader(ABC):
         """The dataset; raises DataError with what is missing and what there is."""
 
 
-__all__ = ["SPLITS", "UNLABELLED", "DataOptions", "Dataset", "DatasetReader", "Item", "Target"]
+__all__ = [
+    "SPLITS",
+    "UNLABELLED",
+    "Blob",
+    "DataOptions",
+    "Dataset",
+    "DatasetReader",
+    "Item",
+    "Target",
+]

@@ -47,20 +47,26 @@ def decode(item: Item, modality: str) -> Image | str:
         return item.value
     if modality != "image":
         raise DataError(f"'{item.name}': {modality} samples cannot be decoded yet")
-    if isinstance(item.value, np.ndarray):
-        return _from_array(item.value, item.name)
-    if isinstance(item.value, Path):
-        return _from_file(item.value, item.name)
+    content = item.content()
+    if isinstance(content, np.ndarray):
+        return _from_array(content, item.name)
+    if isinstance(content, Path):
+        return _from_bytes(_file_content(content, item.name), item.name)
+    if isinstance(content, bytes):
+        return _from_bytes(content, item.name)
     raise DataError(f"'{item.name}' is a text where an image is needed")
 
 
-def _from_file(path: Path, name: str) -> Image:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
+def _file_content(path: Path, name: str) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise DataError(f"'{name}': {error.strerror or error}") from error
+
+
+def _from_bytes(content: bytes, name: str) -> Image:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
         with Image.open(io.BytesIO(content)) as image:
             _check_size(image, name)

@@ -1,0 +1,83 @@
+"""Decides which columns of a table are the input, the target, the group and the split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from zoo.data.names import listed, shown
+from zoo.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zoo.plugin import DataOptions
+
+TEXT_COLUMN = "text"
+FILE_COLUMNS = ("file_name", "file", "path", "image", "audio")
+DEFAULT_INPUTS = (TEXT_COLUMN, *FILE_COLUMNS)
+DEFAULT_TARGET = "label"
+_GROUP = "group"
+_SPLIT = "split"
+HINT = "name the columns with --input and --target"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of columns; None is no such column."""
+
+    input: str
+    target: str | None
+    group: str | None
+    split: str | None
+
+    @classmethod
+    def among(
+        cls,
+        there: Sequence[str],
+        options: DataOptions,
+        where: str,
+        *,
+        inputs: Sequence[str] = DEFAULT_INPUTS,
+    ) -> Columns:
+        """The columns that the options ask for; else the first of `inputs`, and ``label``.
+
+        Columns called ``group`` and ``split`` are taken for what they are called, where labels are
+        wanted and they are not asked for as something else.
+
+        Raises:
+            UsageError: the options name several inputs.
+            DataError: a column is missing from what there is, or there twice.
+        """
+        if "," in options.input:
+            raise UsageError(
+                f"--input {shown(options.input)}: one input column is supported", hint=HINT
+            )
+        default = next((column for column in inputs if column in there), inputs[0])
+        target = (options.target or DEFAULT_TARGET) if options.labelled else None
+        columns = cls(options.input or default, target, options.group or None, None)
+        columns.check(there, where)
+        if not options.labelled:
+            return columns
+        taken = (columns.input, columns.target, columns.group)
+        group = _GROUP if _GROUP in there and _GROUP not in taken else None
+        split = _SPLIT if _SPLIT in there and _SPLIT not in taken else None
+        columns = replace(columns, group=columns.group or group, split=split)
+        columns.check(there, where)
+        return columns
+
+    def check(self, there: Sequence[str], where: str) -> None:
+        """Raise DataError where one is missing from what there is, or there twice."""
+        for column in self.names:
+            if column not in there:
+                raise DataError(
+                    f"{where} has no column {shown(column)}; it has {listed(there)}", hint=HINT
+                )
+            if there.count(column) > 1:
+                raise DataError(f"{where} has two columns {shown(column)}", hint="rename one")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns to read: the input first."""
+        chosen = (self.input, self.target, self.group, self.split)
+        return tuple(name for name in chosen if name is not None)
