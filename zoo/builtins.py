@@ -32,9 +32,8 @@ def zoo_register_datasets() -> list[Entry]:
     """The built-in readers of data, in the order in which they are asked."""
     return [
         Entry("arrays", "zoo.data.arrays:ArraysReader", ".npz with inputs and labels"),
-        Entry(
-            "listed", "zoo.data.listed:ListedReader", "folder whose metadata.csv names its files"
-        ),
+        Entry("parquet", "zoo.data.parquet:ParquetReader", "Parquet, or a saved HF data set"),
+        Entry("listed", "zoo.data.listed:ListedReader", "folder with a metadata.csv of its files"),
         Entry("table", "zoo.data.table:TableReader", "CSV or JSONL file, or a folder of them"),
         Entry("folder", "zoo.data.folder:FolderReader", "folder of class folders"),
         Entry("sklearn", "zoo.data.toy:ToyReader", "scikit-learn's own small data sets"),

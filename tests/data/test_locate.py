@@ -22,6 +22,24 @@ def test_a_reader_is_called_by_name_or_by_what_it_claims(tmp_path, monkeypatch):
     assert len(open_dataset("sklearn:digits", READERS, DataOptions())) == 1797
 
 
+def test_a_pattern_goes_to_the_reader_of_its_first_file(tmp_path):
+    for number in range(2):
+        (tmp_path / f"s-{number}.made").write_text("")
+
+    class Made(TableReader):
+        def claims(self, path):
+            return path.suffix == ".made"
+
+        def read(self, reference, options):
+            return reference
+
+    readers = [("made", Made())]
+    for reference in (f"{tmp_path}/s-{{0..1}}.made", f"{tmp_path}/s-0.made"):
+        assert open_dataset(reference, readers, DataOptions()) == reference
+    with pytest.raises(DataError, match=r"s-2\.made'"):
+        open_dataset(f"{tmp_path}/s-{{2..3}}.made", readers, DataOptions())
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [

@@ -39,8 +39,9 @@ class Columns:
         where: str,
         *,
         inputs: Sequence[str] = DEFAULT_INPUTS,
+        labels: str = DEFAULT_TARGET,
     ) -> Columns:
-        """The columns that the options ask for; else the first of `inputs`, and ``label``.
+        """The columns that the options ask for; else the first of `inputs`, and `labels`.
 
         Columns called ``group`` and ``split`` are taken for what they are called, where labels are
         wanted and they are not asked for as something else.
@@ -54,7 +55,7 @@ class Columns:
                 f"--input {shown(options.input)}: one input column is supported", hint=HINT
             )
         default = next((column for column in inputs if column in there), inputs[0])
-        target = (options.target or DEFAULT_TARGET) if options.labelled else None
+        target = (options.target or labels) if options.labelled else None
         columns = cls(options.input or default, target, options.group or None, None)
         columns.check(there, where)
         if not options.labelled:

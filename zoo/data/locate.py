@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.data.names import existing, listed, shown
+from zoo.data.shards import expanded
 from zoo.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ def open_dataset(
     """Read data given as ``reader:reference`` or as a path.
 
     Args:
-        data: a path, or a registered reader's name, a colon and what that reader understands; a
-            path that looks so is written with ``./`` before it.
+        data: a path, a pattern of shards such as ``shard-{000..003}.tar``, or a registered reader's
+            name, a colon and what that reader understands; a path that looks so is written with
+            ``./`` before it.
         readers: (name, reader) in the order in which they are asked for a path.
         options: what the user says about columns and task.
 
@@ -46,10 +48,11 @@ def open_dataset(
                 f"data {shown(data)}: no reader is called {shown(prefix)}, no path is so named",
                 hint=f"readers: {listed(name for name, _ in known)}",
             )
-    path = existing(data)
+    files = expanded(str(data))
+    path = existing(files[0])
     for _, reader in known:
         if reader.claims(path):
-            return reader.read(str(path), options)
+            return reader.read(str(path if files == [str(data)] else data), options)
     if path.name.lower().endswith(_ARCHIVES):
         raise DataError(
             f"data {shown(str(data))} is an archive, which zoo doesn't unpack",
@@ -57,7 +60,7 @@ def open_dataset(
         )
     raise DataError(
         f"data {shown(str(data))}: no reader knows this kind of file",
-        hint="a folder of class folders, .csv, .tsv, .jsonl and .npz are read; "
+        hint="a folder of class folders, .csv, .tsv, .jsonl, .parquet, .tar and .npz are read; "
         f"readers: {listed(name for name, _ in known)}",
     )
 

@@ -70,8 +70,8 @@ def existing(reference: str | Path) -> Path:
     if not found:
         raise DataError(
             f"data {shown(str(reference))}: no such file or folder",
-            hint="give a folder of class folders, a .csv, .tsv, .jsonl or .npz file, or "
-            "sklearn:digits",
+            hint="give a folder of class folders, a .csv, .tsv, .jsonl, .parquet, .tar or .npz "
+            "file, or sklearn:digits",
         )
     return path
 
