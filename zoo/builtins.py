@@ -33,6 +33,7 @@ def zoo_register_datasets() -> list[Entry]:
     return [
         Entry("arrays", "zoo.data.arrays:ArraysReader", ".npz with inputs and labels"),
         Entry("parquet", "zoo.data.parquet:ParquetReader", "Parquet, or a saved HF data set"),
+        Entry("webdataset", "zoo.data.webdataset:WebDatasetReader", "tar shards of samples"),
         Entry("listed", "zoo.data.listed:ListedReader", "folder with a metadata.csv of its files"),
         Entry("table", "zoo.data.table:TableReader", "CSV or JSONL file, or a folder of them"),
         Entry("folder", "zoo.data.folder:FolderReader", "folder of class folders"),

@@ -31,7 +31,7 @@ def _option(*names: str, **settings: Any) -> Callable[[_F], _F]:
 model = _option(
     "--model", required=True, help="Model source, such as hf:org/name or onnx:./model.onnx."
 )
-data = _option("--data", required=True, help="Folder of class folders, CSV, JSONL or .npz.")
+data = _option("--data", required=True, help="Folder, CSV, JSONL, Parquet, .tar shards or .npz.")
 as_json = _option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 quiet = _option("--quiet", is_flag=True, help="Print results only.")
 debug = _option("--debug", is_flag=True, help="Show the traceback of a failure.")
