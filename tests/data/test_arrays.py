@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.data.arrays import ArraysReader
-from zoo.errors import DataError, UsageError
+from zoo.errors import DataError
 from zoo.plugin import DataOptions
 
 IMAGES = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)
@@ -113,9 +113,19 @@ def test_no_pickle_is_ever_read(tmp_path):
             read(tmp_path / name)
 
 
-def test_columns_of_groups_are_refused(tmp_path):
-    with pytest.raises(UsageError, match="--group"):
-        read(save(tmp_path / "d.npz", x=IMAGES, y=LABELS), group="g")
+def test_groups_are_an_array_of_that_name(tmp_path):
+    path = save(tmp_path / "d.npz", x=IMAGES, y=LABELS, who=np.arange(len(IMAGES)) % 2)
+    assert read(path, group="who").groups.tolist() == [str(i % 2) for i in range(len(IMAGES))]
+    assert read(path).groups is None
+    path = save(tmp_path / "s.npz", x_train=IMAGES, y_train=LABELS, g_train=LABELS)
+    assert read(path, group="g").groups.tolist() == [str(label) for label in LABELS]
+
+
+@pytest.mark.parametrize("groups", [None, np.zeros((2, 2)), np.zeros(3, np.float32)])
+def test_groups_that_are_none_are_refused(tmp_path, groups):
+    arrays = {} if groups is None else {"who": groups}
+    with pytest.raises(DataError, match=r"'who'|groups are float"):
+        read(save(tmp_path / "d.npz", x=IMAGES, y=LABELS, **arrays), group="who")
 
 
 @settings(max_examples=150, deadline=None)

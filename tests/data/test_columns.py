@@ -12,15 +12,15 @@ def among(there, *, inputs=("text", *FILE_COLUMNS), **options):
 
 
 def test_names_decide_where_nobody_does():
-    assert among("split label path text group") == Columns("text", "label", "group", "split")
-    assert among("label path file_name") == Columns("file_name", "label", None, None)
+    assert among("split label path text group") == Columns("text", ("label",), "group", "split")
+    assert among("label path file_name") == Columns("file_name", ("label",), None, None)
     assert among("text image label", inputs=FILE_COLUMNS).input == "image"
-    assert among("text group split", labelled=False) == Columns("text", None, None, None)
+    assert among("text group split", labelled=False) == Columns("text", (), None, None)
 
 
 def test_options_win_and_what_they_name_is_not_taken_for_something_else():
     got = among("q group split who", input="q", target="group", group="who")
-    assert got == Columns("q", "group", "who", "split")
+    assert got == Columns("q", ("group",), "who", "split")
     assert among("q split", input="q", target="split").split is None
 
 

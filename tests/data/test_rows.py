@@ -8,11 +8,11 @@ from zoo.plugin import DataOptions, Item
 
 def made(*splits, labelled=True, group=None):
     rows = [
-        Row(Item(f"t:{i}", "text"), label, f"g{i}", split)
+        Row(Item(f"t:{i}", "text"), (label,), f"g{i}", split)
         for i, (label, split) in enumerate(zip("abcabc", splits, strict=False))
     ]
     options = DataOptions(labelled=labelled)
-    return dataset_of(rows, options, name="t", modality="text", target="label", group=group)
+    return dataset_of(rows, options, name="t", modality="text", targets=("label",), group=group)
 
 
 def test_splits_are_canonical():

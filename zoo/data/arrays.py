@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.names import existing, listed, no_columns, short_name, shown, text_name
+from zoo.data.names import existing, listed, short_name, shown, text_name
 from zoo.data.targets import check_task, class_target, label_text, unlabelled
 from zoo.errors import DataError
 from zoo.plugin import DataOptions, Dataset, DatasetReader, Item, Target
@@ -36,8 +36,8 @@ class ArraysReader(DatasetReader):
     """Images (uint8) or texts (unicode) with labels, in arrays named like Keras's or plainly.
 
     ``x`` (or ``X``, ``images``, ``texts``) with ``y`` (or ``labels``, ``label``), or ``x_train``,
-    ``y_train``, ``x_test``, ``y_test`` and perhaps ``x_val``, ``y_val``. ``--input`` and
-    ``--target`` name others, with or without these endings.
+    ``y_train``, ``x_test``, ``y_test`` and perhaps ``x_val``, ``y_val``. ``--input``, ``--target``
+    and ``--group`` name others, with or without these endings.
     """
 
     def claims(self, path: Path) -> bool:
@@ -47,7 +47,6 @@ class ArraysReader(DatasetReader):
     def read(self, reference: str, options: DataOptions) -> Dataset:
         """The rows in file order; items are called ``file.npz:1``, and so on."""
         check_task(options)
-        no_columns("an .npz file", group=options.group)
         path = existing(reference)
         name = text_name(path.name)
         try:
@@ -66,18 +65,26 @@ class ArraysReader(DatasetReader):
         return _joined(parts, name, short_name(path), options)
 
 
-_Part = tuple[str | None, np.ndarray, "np.ndarray | None"]  # split, inputs, labels
+# split, inputs, labels, groups
+_Part = tuple[str | None, np.ndarray, "np.ndarray | None", "np.ndarray | None"]
 
 
 def _parts(file: Mapping[str, np.ndarray], name: str, options: DataOptions) -> list[_Part]:
     there = list(file)
     inputs = _choose(there, (options.input,) if options.input else _INPUTS)
     targets = _choose(there, (options.target,) if options.target else _TARGETS)
+    groups = _choose(there, (options.group,)) if options.group else {}
     if not inputs:
         raise DataError(
             f"{shown(name)} has no array {listed([options.input] if options.input else _INPUTS)}; "
             f"it has {listed(there)}",
             hint="name the arrays with --input and --target",
+        )
+    if options.group and groups.keys() != inputs.keys():
+        raise DataError(
+            f"{shown(name)} has no array {shown(options.group)} for all of its inputs; "
+            f"it has {listed(there)}",
+            hint="name the array of groups with --group",
         )
     if options.labelled and targets.keys() != inputs.keys():
         lacking = sorted((s or "") for s in inputs.keys() ^ targets.keys())
@@ -88,7 +95,12 @@ def _parts(file: Mapping[str, np.ndarray], name: str, options: DataOptions) -> l
             hint="name the arrays with --input and --target",
         )
     return [
-        (split, file[inputs[split]], file[targets[split]] if options.labelled else None)
+        (
+            split,
+            file[inputs[split]],
+            file[targets[split]] if options.labelled else None,
+            file[groups[split]] if groups else None,
+        )
         for split in inputs
     ]
 
@@ -108,8 +120,9 @@ def _joined(parts: list[_Part], file: str, name: str, options: DataOptions) -> D
     items: list[Item] = []
     labels: list[str | None] = []
     split: list[str] = []
+    groups: list[str] = []
     modalities = set()
-    for kind, inputs, targets in parts:
+    for kind, inputs, targets, members in parts:
         where = f"{shown(file)}{f' ({kind})' if kind else ''}"
         modality, samples = samples_of(inputs, where)
         modalities.add(modality)
@@ -118,6 +131,8 @@ def _joined(parts: list[_Part], file: str, name: str, options: DataOptions) -> D
         split += [kind] * len(samples) if kind else []
         if targets is not None:
             labels += labels_of(targets, len(samples), where)
+        if members is not None:
+            groups += _groups(members, len(samples), f"{where}: groups")
     if not items:
         raise DataError(f"{shown(file)} holds no rows")
     if len(modalities) > 1:
@@ -128,7 +143,17 @@ def _joined(parts: list[_Part], file: str, name: str, options: DataOptions) -> D
         target, note = class_target(labels, where="the label array", task=options.task)
         notes = (note,)
     given = tuple(split) if split and options.labelled else None
-    return Dataset(name, modalities.pop(), tuple(items), target, given, notes=notes)
+    grouped = np.array(groups, dtype=np.str_) if options.group else None
+    return Dataset(name, modalities.pop(), tuple(items), target, given, grouped, notes)
+
+
+def _groups(members: np.ndarray, n: int, where: str) -> list[str]:
+    if members.shape != (n,) or members.dtype.kind not in "biuUS":
+        raise DataError(
+            f"{where} are {members.dtype} {members.shape}",
+            hint=f"they are ({n},) texts or whole numbers, one an input",
+        )
+    return [(label_text(value, where=where) or "").strip() for value in members]
 
 
 def samples_of(inputs: np.ndarray, where: str) -> tuple[str, Sequence[np.ndarray | str]]:

@@ -24,10 +24,10 @@ HINT = "name the columns with --input and --target"
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of columns; None is no such column."""
+    """Names of columns; None is no such column, and no targets are read where none are wanted."""
 
     input: str
-    target: str | None
+    targets: tuple[str, ...]
     group: str | None
     split: str | None
 
@@ -55,12 +55,12 @@ class Columns:
                 f"--input {shown(options.input)}: one input column is supported", hint=HINT
             )
         default = next((column for column in inputs if column in there), inputs[0])
-        target = (options.target or labels) if options.labelled else None
-        columns = cls(options.input or default, target, options.group or None, None)
+        targets = target_columns(options, labels) if options.labelled else ()
+        columns = cls(options.input or default, targets, options.group or None, None)
         columns.check(there, where)
         if not options.labelled:
             return columns
-        taken = (columns.input, columns.target, columns.group)
+        taken = (columns.input, columns.group, *columns.targets)
         group = _GROUP if _GROUP in there and _GROUP not in taken else None
         split = _SPLIT if _SPLIT in there and _SPLIT not in taken else None
         columns = replace(columns, group=columns.group or group, split=split)
@@ -80,5 +80,15 @@ class Columns:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns to read: the input first."""
-        chosen = (self.input, self.target, self.group, self.split)
+        chosen = (self.input, *self.targets, self.group, self.split)
         return tuple(name for name in chosen if name is not None)
+
+
+def target_columns(options: DataOptions, default: str = DEFAULT_TARGET) -> tuple[str, ...]:
+    """The columns that ``--target`` names."""
+    if "," in options.target:
+        raise DataError(
+            f"--target {shown(options.target)}: several targets come in a later version",
+            hint="name one column",
+        )
+    return (options.target or default,)

@@ -73,7 +73,7 @@ class ParquetReader(DatasetReader):
                 table = _Table(shard, told, shelf)
                 columns = table.columns(options)
                 kind, part = table.rows(columns, folder)
-                if table.is_class(columns.target):  # whatever the names of its classes look like
+                if table.are_classes(columns.targets):  # whatever their names look like
                     options = replace(options, task="class")
             if part:
                 kinds.setdefault(kind, shard.name)
@@ -91,7 +91,7 @@ class ParquetReader(DatasetReader):
             options,
             name=short_name(root),
             modality=kind,
-            target=columns.target or "",
+            targets=columns.targets,
             group=columns.group,
             notes=notes,
         )
@@ -123,9 +123,9 @@ class _Table:
         only = classes[0] if len(classes) == 1 and DEFAULT_TARGET not in names else DEFAULT_TARGET
         return Columns.among(names, options, shown(self._shard.name), inputs=inputs, labels=only)
 
-    def is_class(self, column: str | None) -> bool:
-        """Whether the data says that a column holds codes of classes."""
-        return column in self._told.classes
+    def are_classes(self, columns: tuple[str, ...]) -> bool:
+        """Whether the data says that the one column holds codes of classes."""
+        return len(columns) == 1 and columns[0] in self._told.classes
 
     def rows(self, columns: Columns, folder: Path) -> tuple[str, list[Row]]:
         """What the inputs are (``text``, ``image``, ``audio`` or ``file``) and every row."""
@@ -143,15 +143,16 @@ class _Table:
         rows: list[Row] = []
         for at, row in enumerate(values):
             where = f"{shown(self._shard.name)} row {at + 1}"
-            label, group, split = (
-                self._label(name, row, where)
-                for name in (columns.target, columns.group, columns.split)
+            targets = tuple(self._label(name, row, where) for name in columns.targets)
+            group, split = (
+                "" if name is None else (self._label(name, row, where) or "").strip()
+                for name in (columns.group, columns.split)
             )
             sample = Cell(self._shelf, column, at) if encoded else row[columns.input]
             if sample is None:
                 raise DataError(f"{where}: {shown(columns.input)} is empty")
             item = Item(f"{self._shard.name}:{at + 1}", sample)
-            rows.append(Row(item, label, (group or "").strip(), (split or "").strip()))
+            rows.append(Row(item, targets, group, split))
         if len(rows) != count:
             raise DataError(f"{shown(self._shard.name)} promises {count} rows, not {len(rows)}")
         if encoded:
@@ -178,9 +179,7 @@ class _Table:
                 _ROWS, row_groups=[group], columns=list(names), use_threads=False
             )
 
-    def _label(self, column: str | None, row: dict[str, Any], where: str) -> str | None:
-        if column is None:
-            return None
+    def _label(self, column: str, row: dict[str, Any], where: str) -> str | None:
         return label_text(self._told.label(column, row[column], where), where=where)
 
     def _modality(self, column: str, rows: list[Row]) -> str:

@@ -23,13 +23,13 @@ class Row:
 
     Attributes:
         item: its sample.
-        label: as text; None or blank is unlabelled.
+        cells: of each target column as text; None or blank is unlabelled.
         group: rows of one group never straddle a split; blank is no group.
         split: as the data calls it, such as ``dev``; blank for none.
     """
 
     item: Item
-    label: str | None = None
+    cells: tuple[str | None, ...] = ()
     group: str = ""
     split: str = ""
 
@@ -40,7 +40,7 @@ def dataset_of(
     *,
     name: str,
     modality: str,
-    target: str,
+    targets: Sequence[str],
     group: str | None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
@@ -53,7 +53,7 @@ def dataset_of(
         options: the task, and whether labels are wanted at all.
         name: what the data is called.
         modality: of every item.
-        target: the column of the labels, for messages.
+        targets: the columns of the labels.
         group: the column of the groups; None: there are none.
         notes: what people should know already.
 
@@ -64,8 +64,9 @@ def dataset_of(
         items = tuple(row.item for row in rows)
         return Dataset(name, modality, items, unlabelled(len(items)), notes=notes)
     rows, split, told = _by_split(rows)
+    (target,) = targets
     made, rule = class_target(
-        [row.label for row in rows], where=f"column {shown(target)}", task=options.task
+        [row.cells[0] for row in rows], where=f"column {shown(target)}", task=options.task
     )
     groups = None
     if group is not None:

@@ -68,11 +68,6 @@ def read_tables(
         inputs: default columns of the inputs, the first that is there.
     """
     check_task(options)
-    if "," in options.target:
-        raise DataError(
-            f"--target {shown(options.target)}: several targets come in a later version",
-            hint="name one column",
-        )
     rows: list[Row] = []
     kinds: set[bool] = set()
     columns: Columns | None = None
@@ -98,7 +93,7 @@ def read_tables(
         options,
         name=short_name(root),
         modality=modality,
-        target=columns.target or "",
+        targets=columns.targets,
         group=columns.group,
         notes=notes,
     )
@@ -187,7 +182,7 @@ def _delimited_rows(
             if header is None:
                 header = cells
                 columns = choose(header, shown(name))
-                wanted = (columns.input, columns.target, columns.group, columns.split)
+                wanted = (columns.input, columns.group, columns.split, *columns.targets)
                 at = [None if c is None else header.index(c) for c in wanted]
                 continue
             if len(cells) != len(header):
@@ -198,7 +193,8 @@ def _delimited_rows(
                 )
             got = ["" if i is None else cells[i] for i in at]
             item = Item(f"{name}:{len(rows) + 1}", got[0])
-            rows.append(Row(item, got[1] or None, got[2].strip(), got[3].strip()))
+            targets = tuple(cell or None for cell in got[3:])
+            rows.append(Row(item, targets, got[1].strip(), got[2].strip()))
     finally:
         csv.field_size_limit(limit)
     if columns is None:
@@ -240,12 +236,13 @@ def _json_rows(name: str, text: str, choose: _Choose) -> tuple[Columns | None, l
         if not isinstance(sample, str):
             kind = type(sample).__name__
             raise DataError(f"{where}: {shown(columns.input)} is not a text but {kind}")
-        label, group, split = (
+        targets = tuple(label_text(value[column], where=where) for column in columns.targets)
+        group, split = (
             None if column is None else label_text(value[column], where=where)
-            for column in (columns.target, columns.group, columns.split)
+            for column in (columns.group, columns.split)
         )
         item = Item(f"{name}:{len(rows) + 1}", sample)
-        rows.append(Row(item, label, (group or "").strip(), (split or "").strip()))
+        rows.append(Row(item, targets, (group or "").strip(), (split or "").strip()))
     return columns, rows
 
 

@@ -61,7 +61,7 @@ class WebDatasetReader(DatasetReader):
             options,
             name=short_name(root),
             modality=modality,
-            target=choice.label,
+            targets=(choice.label,),
             group=choice.group or (_GROUP if any(row.group for row in rows) else None),
             notes=(*notes, *more_notes),
         )
@@ -193,7 +193,7 @@ class _Choice:
         label = (told(self.label) or "").strip()
         group = (told(self.group or _GROUP) or "").strip()
         split = row.split or (told("split") or "").strip()
-        return replace(row, label=label or None, group=group, split=split)
+        return replace(row, cells=(label or None,), group=group, split=split)
 
 
 def _grouped(inside: Iterable[Member], archive: str, split: str) -> list[_Sample]:
