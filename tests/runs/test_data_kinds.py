@@ -77,6 +77,19 @@ def test_every_kind_trains_predicts_and_is_limited(kinds, kind, tmp_path):
     assert limited.summary["data"]["rows"] == 9
 
 
+def test_a_run_on_a_named_column_predicts_for_data_without_it(kinds, tmp_path):
+    run = zoo.transfer(
+        MODEL, str(kinds["table"]), input="file_name", head="knn", out=tmp_path / "run"
+    )
+    for kind in ("table", "folder", "webdataset"):
+        assert len(run.predict(str(kinds[kind]))) == 24
+    with pytest.raises(UsageError, match="--input 'x' names a column, and a folder has none"):
+        run.predict(str(kinds["folder"]), input="x")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="has no column 'file_name'"):
+        run.predict(str(tmp_path / "other.csv"))
+
+
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "folder"])
 def test_groups_never_straddle_whatever_the_data(kinds, kind):
     dataset = zoo.extract(MODEL, str(have(kinds, kind)), group="who").extracted.dataset

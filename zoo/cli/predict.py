@@ -39,10 +39,12 @@ def command(  # noqa: D103 - click shows the help below
     **chosen: Any,
 ) -> None:
     del debug
+    from zoo.data import expanded
     from zoo.runs import load_run, run_predict
 
     registry = common.make_registry()
     loaded = load_run(run, registry)
+    inputs = tuple(name for text in inputs for name in expanded(text))
     missing = [text for text in inputs if not Path(text).exists()]
     if missing:
         raise DataError(

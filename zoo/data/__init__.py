@@ -2,6 +2,7 @@
 
 from zoo.data.locate import open_dataset, usable
 from zoo.data.memory import from_items
+from zoo.data.shards import expanded
 from zoo.data.splits import SplitPlan, plan_splits
 
-__all__ = ["SplitPlan", "from_items", "open_dataset", "plan_splits", "usable"]
+__all__ = ["SplitPlan", "expanded", "from_items", "open_dataset", "plan_splits", "usable"]

@@ -40,9 +40,7 @@ class FolderReader(DatasetReader):
     def read(self, reference: str, options: DataOptions) -> Dataset:
         """The files, ordered by split (train, val, test) and then by path in code points."""
         check_task(options)
-        # for prediction the input column comes from the run, which may have read a table
-        asked = options.input if options.labelled else ""
-        no_columns("a folder", input_=asked, target=options.target, group=options.group)
+        no_columns("a folder", input_=options.input, target=options.target, group=options.group)
         root = existing(reference)
         if not root.is_dir():
             return _single(root, options)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.engine import softmax
-from zoo.errors import DataError, SourceError
+from zoo.errors import DataError, SourceError, UsageError
 from zoo.features import extract, open_model
 from zoo.features.provenance import changed
 from zoo.plugin import ArrayRows, Dataset, Item, Source, Target
@@ -68,14 +68,13 @@ def run_predict(registry: Registry, run: Run, inputs: Any, *, options: RunOption
     trained = run.plan["options"]
     options = replace(
         options,
-        input=options.input or trained["input"],
         dtype=trained["dtype"],
         preprocess=options.preprocess or trained["preprocess"],
     )
     model = open_model(registry, _source(run), options.load_options())
     with registry.blaming("provider", model.source.provider):
         _check_contract(model, run)
-        dataset = _dataset(registry, inputs, options)
+        dataset = _dataset(registry, inputs, options, trained["input"])
         extracted = extract(dataset, model, options.extract_options())
     _say_other_key(extracted, run, options)
     with registry.blaming("head", trained["head"]):
@@ -151,8 +150,8 @@ def _there(path: Path) -> bool:
     return path.exists() or (path.parent / "hubconf.py").is_file()
 
 
-def _dataset(registry: Registry, inputs: Any, options: RunOptions) -> Dataset:
-    """One dataset of all inputs, without labels."""
+def _dataset(registry: Registry, inputs: Any, options: RunOptions, column: str) -> Dataset:
+    """One dataset of all inputs, without labels; `column` was the input when training."""
     if isinstance(inputs, str | Path):
         inputs = [inputs]
     inputs = list(inputs)
@@ -160,8 +159,21 @@ def _dataset(registry: Registry, inputs: Any, options: RunOptions) -> Dataset:
         raise DataError("there is nothing to predict")
     if not all(_is_path(x) for x in inputs):
         return open_unlabelled(registry, inputs, options)
-    parts = [open_unlabelled(registry, Path(x), options) for x in inputs]
+    parts = [_opened(registry, Path(x), options, column) for x in inputs]
     return join([_named_from(Path(x), part) for x, part in zip(inputs, parts, strict=True)])
+
+
+def _opened(registry: Registry, path: Path, options: RunOptions, column: str) -> Dataset:
+    """Data without labels, by the column that was trained on where it has that."""
+    if options.input or not column:
+        return open_unlabelled(registry, path, options)
+    try:
+        return open_unlabelled(registry, path, replace(options, input=column))
+    except (DataError, UsageError) as error:
+        try:  # a run that read a table may predict for a folder or for archives
+            return open_unlabelled(registry, path, options)
+        except (DataError, UsageError):
+            raise error from None
 
 
 def _is_path(value: Any) -> bool:
