@@ -94,5 +94,6 @@ def test_names_alone_say_whether_a_folder_holds_shards(tmp_path):
     assert holds(make(tmp_path / "a", "x.tar", "train/y.tar"), TAR)
     assert holds(make(tmp_path / "b", "data/train/y.tar"), TAR)
     assert not holds(make(tmp_path / "c", "x.tar", "cat/1.png"), TAR)
-    assert not holds(make(tmp_path / "d", "cat/x.tar"), TAR)
+    assert holds(make(tmp_path / "d", "plain/train-0.tar", "short/train-0.tar"), TAR)
+    assert not holds(make(tmp_path / "f", "plain/train-0.tar", "cat/1.png"), TAR)
     assert not holds(make(tmp_path / "e"), TAR)

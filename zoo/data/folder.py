@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.data.home import Home, within
 from zoo.data.names import (
     existing,
     listed,
@@ -155,7 +156,7 @@ def _empty(root: Path) -> DataError:
 
 def _walk(root: Path) -> Iterator[_Found]:
     """Every image and audio file below a folder; a link may not lead out of it, nor in circles."""
-    home = os.path.realpath(root)
+    home = Home(root)
     stack: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [(str(root), (), ())]
     while stack:
         folder, parts, trail = stack.pop()
@@ -181,18 +182,14 @@ def _walk(root: Path) -> Iterator[_Found]:
                 yield _Found((*parts, name), Path(entry.path), modality)
 
 
-def _check_link(path: str, home: str, trail: tuple[str, ...]) -> None:
+def _check_link(path: str, home: Home, trail: tuple[str, ...]) -> None:
     real = os.path.realpath(path)
-    if not _within(real, home):
+    if not home.holds(real):
         raise DataError(
             f"data: the link {shown(text_name(path))} leads out of the data folder",
             hint="copy the file into the folder, or remove the link",
         )
-    if any(_within(step, real) for step in trail):
+    if any(within(step, real) for step in trail):
         raise DataError(f"data: the link {shown(text_name(path))} leads in a circle")
     if not os.path.exists(real):  # noqa: PTH110 - a str all along, for any locale's bytes
         raise DataError(f"data: the link {shown(text_name(path))} leads to nothing")
-
-
-def _within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

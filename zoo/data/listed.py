@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zoo.data.columns import FILE_COLUMNS
 from zoo.data.folder import FolderReader, media_below
+from zoo.data.home import Home
 from zoo.data.names import existing, listed, modality_of, shown, split_of, text_name
 from zoo.data.table import is_table, read_tables
 from zoo.errors import DataError
@@ -124,7 +125,7 @@ def _table_in(folder: Path, root: Path) -> str | None:
         for entry in _entries(folder)
         if is_table(entry.name) and os.path.splitext(entry.name)[0].lower() in _STEMS  # noqa: PTH122 - a name
     )
-    if any(not (folder / name).resolve().is_relative_to(root.resolve()) for name in names):
+    if not all(Home(root).holds(folder / name) for name in names):
         raise DataError(f"data: the link {listed(names)} leads out of the data folder")
     if len(names) > 1:
         raise DataError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.data.columns import FILE_COLUMNS
+from zoo.data.home import Home
 from zoo.data.names import modality_of, shown, split_of, text_name
 from zoo.errors import DataError
 from zoo.plugin import Item
@@ -95,7 +96,7 @@ class _Finder:
 
     def __init__(self, base: Path, root: Path) -> None:
         self._base, self._root = str(base), str(root)
-        self._home = os.path.realpath(root)
+        self._home = Home(root)
         self._folders: dict[str, bool] = {}
 
     def find(self, name: str, where: str) -> tuple[Path, bool]:
@@ -134,9 +135,5 @@ class _Finder:
         folder = os.path.dirname(path)  # noqa: PTH120
         known = self._folders.get(folder)
         if known is None:
-            known = self._folders[folder] = self._within(os.path.realpath(folder))
-        linked = os.path.islink(path)  # noqa: PTH114
-        return known and (not linked or self._within(os.path.realpath(path)))
-
-    def _within(self, real: str) -> bool:
-        return real == self._home or real.startswith(self._home.rstrip(os.sep) + os.sep)
+            known = self._folders[folder] = self._home.holds(folder)
+        return known and (not os.path.islink(path) or self._home.holds(path))  # noqa: PTH114

@@ -22,6 +22,7 @@ from zoo.data.cells import (
 )
 from zoo.data.columns import DEFAULT_TARGET, FILE_COLUMNS, TEXT_COLUMN, Columns
 from zoo.data.hf_features import Features, from_folder, from_metadata
+from zoo.data.home import Home
 from zoo.data.named_files import are_files, named_files, one_modality, split_by_folder
 from zoo.data.names import existing, listed, short_name, shown, split_of
 from zoo.data.rows import Row, dataset_of
@@ -246,7 +247,7 @@ def _saved_files(root: Path, folder: str, split: str) -> list[Shard]:
     out = []
     for name in names:
         path = root / folder / str(name)
-        if not path.resolve().is_relative_to(root.resolve()):
+        if not Home(root).holds(path):
             raise DataError(f"data: {shown(str(name))} leads out of the data folder")
         out.append(Shard(f"{folder}/{name}".lstrip("/"), existing(path), split))
     if not out:

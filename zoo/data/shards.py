@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.data.home import Home
 from zoo.data.names import existing, listed, shown, split_of, text_name
 from zoo.errors import DataError
 from zoo.plugin.dataset import SPLITS
@@ -137,7 +138,7 @@ def below(root: Path, suffixes: Sequence[str]) -> list[str]:
     Raises:
         DataError: a link leads out of the folder.
     """
-    home = os.path.realpath(root)
+    home = Home(root)
     found = []
     for folder, folders, files in os.walk(root):
         inner = Path(folder).relative_to(root).parts
@@ -146,22 +147,25 @@ def below(root: Path, suffixes: Sequence[str]) -> list[str]:
             if name[0] in "._" or not name.lower().endswith(tuple(suffixes)):
                 continue
             path = os.path.join(folder, name)  # noqa: PTH118 - names of any bytes
-            if not os.path.realpath(path).startswith(home + os.sep):
+            if not home.holds(path):
                 raise DataError(f"data: the link {shown(name)} leads out of the data folder")
             found.append("/".join((*inner, name)))
     return sorted(found)
 
 
 def holds(folder: Path, suffixes: Sequence[str]) -> bool:
-    """Whether a folder is one of shards by its names alone: they lie at its top or in splits.
+    """Whether a folder is one of shards by its names alone.
 
-    Folders of another name beside them are class folders, or something else altogether.
+    They lie at its top, and no folders but splits beside them; or in splits; or in all its folders,
+    as the configurations of a data set on the Hugging Face Hub do.
     """
     files, folders = _names(folder)
-    others = [name for name in folders if name not in _FOLDERS and not split_of(name)]
+    known = [name for name in folders if name in _FOLDERS or split_of(name)]
     if any(name.lower().endswith(tuple(suffixes)) for name in files):
-        return not others
-    return any(holds(folder / name, suffixes) for name in folders if name not in others)
+        return len(known) == len(folders)
+    if any(holds(folder / name, suffixes) for name in known):
+        return True
+    return bool(folders) and all(holds(folder / name, suffixes) for name in folders)
 
 
 def _names(folder: Path) -> tuple[list[str], list[str]]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.data.columns import DEFAULT_INPUTS, Columns
+from zoo.data.home import Home
 from zoo.data.named_files import are_files, named_files, one_modality, split_by_folder
 from zoo.data.names import existing, listed, modality_of, short_name, shown, split_of, text_name
 from zoo.data.rows import Row, dataset_of
@@ -124,7 +125,7 @@ def _files(root: Path) -> list[tuple[str, Path, str | None]]:
             hint="name one as --data, or call the files train, val and test",
         )
     for name in names:
-        if not _inside(root / name, root):
+        if not Home(root).holds(root / name):
             raise DataError(f"data: the link {shown(name)} leads out of the data folder")
     return [(text_name(name), root / name, split_of(_stem(name))) for name in names]
 
@@ -262,7 +263,3 @@ def _entries(path: Path) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError as error:
         raise DataError(f"data folder {shown(str(path))} cannot be read: {error}") from error
-
-
-def _inside(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
