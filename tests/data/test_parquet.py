@@ -203,6 +203,18 @@ def test_unfit_columns_are_named(tmp_path, columns, says):
         read(tmp_path / "d.parquet", task="nonsense")
 
 
+def test_other_columns_may_repeat_and_have_dots_in_their_names(tmp_path):
+    arrays = [["x", "y"], [1, 2], pictures(2), ["a", "b"], ["c", "d"]]
+    names = ["blob.size", "blob.size", "blob", "label", "label.fine"]
+    table = pa.Table.from_arrays([pa.array(values) for values in arrays], names=names)
+    pq.write_table(table, tmp_path / "d.parquet")
+    assert labels(read(tmp_path / "d.parquet")) == ["a", "b"]
+    assert labels(read(tmp_path / "d.parquet", target="label.fine")) == ["c", "d"]
+    assert read(tmp_path / "d.parquet").items[1].content() == arrays[2][1]
+    with pytest.raises(DataError, match=r"two columns 'blob\.size'"):
+        read(tmp_path / "d.parquet", target="blob.size")
+
+
 def save_to_disk(folder: Path, columns: dict, *, files: int = 1, features: dict | None = None):
     """The files that `datasets.save_to_disk` writes."""
     folder.mkdir(parents=True)

@@ -106,7 +106,7 @@ class ParquetColumn(Column):
             read = next(self._batches, None)
             if read is None:
                 raise DataError(f"{shown(self.name)} ends before row {row + 1}")
-            batch = read.column(0)
+            batch = read.column(self._column)  # a dotted name may bring others
             self._kept.append((self._next, batch))
             self._next += len(batch)
         first, batch = self._kept[-1]

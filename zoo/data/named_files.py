@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.data.columns import FILE_COLUMNS
+from zoo.data.columns import FILE_COLUMNS, TEXT_COLUMN
 from zoo.data.home import Home
 from zoo.data.names import modality_of, shown, split_of, text_name
 from zoo.errors import DataError
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 def are_files(column: str, values: Sequence[str]) -> bool:
     """Whether the values of an input column are files' names and not texts.
 
-    They are in a column whose name says so, and where most of them end like image or audio files.
+    They are in a column whose name says so, and where most of them end like image or audio files,
+    but never in one called ``text``.
     """
+    if column == TEXT_COLUMN:
+        return False
     ending = sum(modality_of(value.strip()) is not None for value in values)
     return column in FILE_COLUMNS or (ending > 0 and 2 * ending >= len(values))
 

@@ -132,7 +132,7 @@ class _Table:
         """What the inputs are (``text``, ``image``, ``audio`` or ``file``) and every row."""
         encoded = self._is_bytes(columns.input)
         if not encoded and not self._is_text(columns.input):
-            kind = self._schema.field(columns.input).type
+            kind = self._type(columns.input)
             raise DataError(
                 f"{shown(self._shard.name)}: column {shown(columns.input)} is {kind}",
                 hint="an input is text, or an encoded image or recording as bytes",
@@ -141,9 +141,10 @@ class _Table:
         count = self._open.num_rows if self._mapped else self._open.metadata.num_rows
         values = self._values(small) if small else ({} for _ in range(count))
         column = self._column(columns.input)
+        called = shown(self._shard.name)
         rows: list[Row] = []
         for at, row in enumerate(values):
-            where = f"{shown(self._shard.name)} row {at + 1}"
+            where = f"{called} row {at + 1}"
             targets = tuple(self._label(name, row, where) for name in columns.targets)
             group, split = (
                 "" if name is None else (self._label(name, row, where) or "").strip()
@@ -155,11 +156,11 @@ class _Table:
             item = Item(f"{self._shard.name}:{at + 1}", sample)
             rows.append(Row(item, targets, group, split))
         if len(rows) != count:
-            raise DataError(f"{shown(self._shard.name)} promises {count} rows, not {len(rows)}")
+            raise DataError(f"{called} promises {count} rows, not {len(rows)}")
         if encoded:
             return self._modality(columns.input, rows), rows
         if are_files(columns.input, [str(row.item.value) for row in rows]):
-            return "file", named_files(rows, self._shard.path, folder, shown(self._shard.name))
+            return "file", named_files(rows, self._shard.path, folder, called)
         return "text", rows
 
     def _values(self, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
@@ -195,6 +196,9 @@ class _Table:
                 return found
         return "image"  # decoding says of each what is amiss
 
+    def _type(self, column: str) -> pa.DataType:
+        return self._schema.field(self._schema.names.index(column)).type  # names may repeat
+
     def _column(self, name: str) -> Column:
         kind = ArrowColumn if self._mapped else ParquetColumn
         return kind(self._shard.path, self._shard.name, name)
@@ -202,7 +206,7 @@ class _Table:
     def _is_bytes(self, column: str) -> bool:
         from pyarrow import types
 
-        kind = self._schema.field(column).type
+        kind = self._type(column)
         if types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
             kind = kind.field("bytes").type
         return any(f(kind) for f in (types.is_binary, types.is_large_binary, types.is_binary_view))
@@ -210,7 +214,7 @@ class _Table:
     def _is_text(self, column: str) -> bool:
         from pyarrow import types
 
-        kind = self._schema.field(column).type
+        kind = self._type(column)
         if types.is_dictionary(kind):
             kind = kind.value_type
         return any(f(kind) for f in (types.is_string, types.is_large_string, types.is_string_view))
