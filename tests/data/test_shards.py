@@ -61,6 +61,12 @@ def test_folders_may_be_the_splits(tmp_path):
     assert [split for _, split in found(tmp_path)] == ["train", "train", "test"]
 
 
+@pytest.mark.parametrize("name", ["set-{}-0000.tar", "{}_images.tar", "a.b.{}.tar"])
+def test_a_split_may_stand_at_an_end_of_the_name(tmp_path, name):
+    make(tmp_path, name.format("validation"), name.format("train"))
+    assert [split for _, split in found(tmp_path)] == ["train", "val"]
+
+
 def test_hashes_at_the_end_and_other_splits_do_not_matter(tmp_path):
     make(tmp_path, "train-00000-of-00001-f17553292686b6e2.tar", "extra-0.tar", ".hidden.tar")
     assert found(tmp_path) == [("train-00000-of-00001-f17553292686b6e2.tar", "train")]

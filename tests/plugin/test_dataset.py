@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.plugin import DataError, Dataset, Item, Target
+from zoo.plugin import Blob, DataError, Dataset, Item, Target
 from zoo.plugin.dataset import UNLABELLED
 
 
@@ -94,3 +94,20 @@ def test_datasets_compare_and_hash_by_identity():
     assert one != data()
     assert one in [data(), one]
     assert len({one, one.items[0], one.target}) == 3
+
+
+def test_a_blob_is_read_when_its_content_is_asked_for_and_not_before(tmp_path):
+    class Counted(Blob):
+        reads = 0
+
+        def read(self):
+            self.reads += 1
+            return b"content"
+
+    blob = Counted()
+    item = Item("cell", blob)
+    assert blob.reads == 0
+    assert item.content() == b"content"
+    assert blob.reads == 1
+    for value in (tmp_path, "text", b"bytes", np.zeros(2)):
+        assert Item("plain", value).content() is value

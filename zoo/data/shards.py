@@ -113,7 +113,8 @@ def _in_folder(root: Path, suffixes: Sequence[str]) -> tuple[list[Shard], tuple[
 
 
 def _split(folder: str, prefix: str) -> str:
-    words = [prefix, *reversed(folder.split("/"))]
+    parts = re.split(r"[-_.]", prefix)  # imagenet1k-train-0000, train_images-0000
+    words = [prefix, parts[-1], parts[0], *reversed(folder.split("/"))]
     return next((split for word in words if (split := split_of(word))), "")
 
 
