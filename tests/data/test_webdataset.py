@@ -79,6 +79,13 @@ def test_labels_groups_and_splits_may_be_fields_of_json(tmp_path):
         read(tmp_path / "s.tar", target="taste")
 
 
+def test_json_that_nobody_asks_for_may_be_anything(tmp_path):
+    path = write(tmp_path / "s.tar", {"a.png": b"", "a.cls": "1", "a.json": "[1, 2]"})
+    assert labels(read(path)) == ["1"]
+    with pytest.raises(DataError, match="no JSON object"):
+        read(path, group="who")
+
+
 def test_texts_are_labels_beside_images_and_inputs_alone(tmp_path):
     path = write(
         tmp_path / "i.tar", {"a.png": b"x", "a.txt": "cat\n", "b.png": b"y", "b.txt": "dog"}

@@ -181,7 +181,13 @@ class _Choice:
 
     def _described(self, row: Row, sample: _Sample, seen: set[str]) -> Row:
         """The row with its label, group and split; `seen` gains the fields of its .json."""
-        fields = sample.fields()
+        asked = any(name and name not in self.extensions for name in (self.label, self.group))
+        try:
+            fields = sample.fields()
+        except DataError:
+            if asked:
+                raise
+            fields = {}  # of another use: boxes, captions
         seen.update(fields)
         where = shown(sample.name)
 
