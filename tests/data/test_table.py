@@ -86,6 +86,12 @@ def test_a_lone_table_in_a_folder_is_read_and_several_are_refused(tmp_path):
     assert "'a.csv', 'b.csv'" in str(refused(tmp_path))
 
 
+def test_a_group_that_only_one_file_has_is_a_group(tmp_path):
+    write(tmp_path / "train.csv", "text,label,group\na,x,p\nb,y,q\n")
+    write(tmp_path / "test.csv", "text,label\nc,x\n")
+    assert read(tmp_path).groups.tolist() == ["p", "q", ""]
+
+
 def test_two_files_for_one_split_are_refused(tmp_path):
     write(tmp_path / "train.csv", "text,label\na,b\n")
     write(tmp_path / "training.jsonl", "{}")

@@ -90,7 +90,6 @@ class ParquetColumn(Column):
     def __init__(self, path: Path, name: str, column: str) -> None:
         super().__init__(path, name, column)
         self._file: Any = None
-        self._starts: list[int] = []
         self._batches: Iterator[Any] = iter(())
         self._kept: deque[tuple[int, Any]] = deque(maxlen=_BATCHES)
         self._next = self._end = 0  # the row after the last batch; where the row group ends

@@ -68,18 +68,19 @@ class ParquetReader(DatasetReader):
         shelf = Shelf()
         rows: list[Row] = []
         kinds: dict[str, str] = {}
-        columns: Columns | None = None
+        used: list[Columns] = []
         for shard in found:
             with refused(shard.name):
                 table = _Table(shard, told, shelf)
                 columns = table.columns(options)
                 kind, part = table.rows(columns, folder)
+                used.append(columns)
                 if table.are_classes(columns.targets):  # whatever their names look like
                     options = replace(options, task="class")
             if part:
                 kinds.setdefault(kind, shard.name)
             rows += [replace(row, split=shard.split) for row in part] if shard.split else part
-        if not rows or columns is None:
+        if not rows:
             raise DataError(f"data {shown(str(root))} holds no rows")
         if len(kinds) > 1:
             raise DataError(f"data {shown(str(root))}: {listed(kinds.values())} differ in kind")
@@ -92,8 +93,8 @@ class ParquetReader(DatasetReader):
             options,
             name=short_name(root),
             modality=kind,
-            targets=columns.targets,
-            group=columns.group,
+            targets=used[0].targets,
+            group=next((columns.group for columns in used if columns.group), None),
             notes=notes,
         )
 

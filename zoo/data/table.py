@@ -71,17 +71,17 @@ def read_tables(
     check_task(options)
     rows: list[Row] = []
     kinds: set[bool] = set()
-    columns: Columns | None = None
+    used: list[Columns] = []
     for name, path, split in files:
-        found, part = _read_file(name, path, options, inputs)
-        if found is None or not part:
+        columns, part = _read_file(name, path, options, inputs)
+        if columns is None or not part:
             continue
-        columns = found
-        kinds.add(are := are_files(found.input, [str(row.item.value) for row in part]))
+        used.append(columns)
+        kinds.add(are := are_files(columns.input, [str(row.item.value) for row in part]))
         if are:
             part = named_files(part, path, root if root.is_dir() else root.parent, shown(name))
         rows += [replace(row, split=split) for row in part] if split else part
-    if columns is None:
+    if not used:
         raise DataError(f"data {shown(str(root))} holds no rows")
     if len(kinds) > 1:
         raise DataError(f"data {shown(str(root))}: some tables name files, others hold texts")
@@ -94,8 +94,8 @@ def read_tables(
         options,
         name=short_name(root),
         modality=modality,
-        targets=columns.targets,
-        group=columns.group,
+        targets=used[0].targets,
+        group=next((columns.group for columns in used if columns.group), None),
         notes=notes,
     )
 
