@@ -163,15 +163,15 @@ def _dataset(registry: Registry, inputs: Any, options: RunOptions, column: str) 
     return join([_named_from(Path(x), part) for x, part in zip(inputs, parts, strict=True)])
 
 
-def _opened(registry: Registry, path: Path, options: RunOptions, column: str) -> Dataset:
+def _opened(registry: Registry, data: Any, options: RunOptions, column: str) -> Dataset:
     """Data without labels, by the column that was trained on where it has that."""
     if options.input or not column:
-        return open_unlabelled(registry, path, options)
+        return open_unlabelled(registry, data, options)
     try:
-        return open_unlabelled(registry, path, replace(options, input=column))
+        return open_unlabelled(registry, data, replace(options, input=column))
     except (DataError, UsageError) as error:
         try:  # a run that read a table may predict for a folder or for archives
-            return open_unlabelled(registry, path, options)
+            return open_unlabelled(registry, data, options)
         except (DataError, UsageError):
             raise error from None
 
