@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from zoo.errors import SourceError, TrustError
 if TYPE_CHECKING:
     from zoo.plugin import Source
 
-_PATTERNS = ["*.json", "*.txt", "*.model", "model*.safetensors", "1_Pooling/*"]
+_PATTERNS = ("*.json", "*.txt", "*.model", "model*.safetensors", "1_Pooling/*")
 _TOKENIZER = (
     "added_tokens.json merges.txt special_tokens_map.json tokenizer.json tokenizer_config.json "
     "vocab.json vocab.txt"
@@ -129,26 +130,35 @@ class Snapshot:
         return [name for name in names if (self.folder / name).is_file()]
 
 
-def open_snapshot(source: Source, *, offline: bool) -> Snapshot:
+def open_snapshot(
+    source: Source, *, offline: bool, patterns: Sequence[str] = _PATTERNS
+) -> Snapshot:
     """The model's files: the folder itself, or the Hub's cache, filled by a download if need be.
+
+    Args:
+        source: whose reference is a folder, or a name on the Hub.
+        offline: look into the cache alone.
+        patterns: what to download, as shell patterns of paths.
 
     Raises:
         SourceError: no such folder, no such model or revision, or it is not in the cache offline.
     """
     if source.weights:
-        raise SourceError("hf: takes no ?weights=", hint="its weights belong to the folder")
+        raise SourceError(
+            f"{source.provider}: takes no ?weights=", hint="its weights belong to the folder"
+        )
     folder = source.path
     if folder is not None:
         if not folder.is_dir():
             raise SourceError(
                 f"there is no folder '{source.reference}'",
-                hint="a Hub name has the form hf:org/name, without ./",
+                hint=f"a Hub name has the form {source.provider}:org/name, without ./",
             )
         return Snapshot(folder, "")
-    return _from_hub(source, offline=settings.offline(flag=offline))
+    return _from_hub(source, patterns, offline=settings.offline(flag=offline))
 
 
-def _from_hub(source: Source, *, offline: bool) -> Snapshot:
+def _from_hub(source: Source, patterns: Sequence[str], *, offline: bool) -> Snapshot:
     import huggingface_hub as hub
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -159,7 +169,7 @@ def _from_hub(source: Source, *, offline: bool) -> Snapshot:
         folder = hub.snapshot_download(
             source.reference,
             revision=source.revision or None,
-            allow_patterns=_PATTERNS,
+            allow_patterns=list(patterns),
             local_files_only=offline,
         )
     except Exception as error:  # its HTTP library's errors have no base that lasted
@@ -178,7 +188,8 @@ def _explained(error: Exception, source: Source, *, offline: bool) -> SourceErro
     status = getattr(said, "status_code", None)
     if isinstance(error, errors.HFValidationError):
         return SourceError(
-            f"'{source.reference}' is not a Hub name", hint="hf:org/name or hf:./folder"
+            f"'{source.reference}' is not a Hub name",
+            hint=f"{source.provider}:org/name or {source.provider}:./folder",
         )
     if isinstance(error, errors.GatedRepoError):
         return SourceError(
