@@ -21,6 +21,8 @@ if importlib.util.find_spec("sentence_transformers") is None:
 NAME = "zoo-sentence-transformers"
 TEXTS = ["the film was good", "", "a very very bad film", "not " * 40, "good"]
 
+CUT = {"direction": "Right", "strategy": "LongestFirst", "stride": 0}
+
 
 @pytest.fixture
 def registry(registry_of):
@@ -174,7 +176,11 @@ def test_static_embeddings_are_means_of_token_vectors(provider, static):
     told = provider.describe(Source.parse(f"st:{static}"), LoadOptions())
     assert told.model["modules"] == ["StaticEmbedding", "Normalize"]
     assert told.preprocess["max_length"] is None
-    with pytest.raises(SourceError, match="texts of any length"):
+    edit(static, "tokenizer.json", truncation={**CUT, "max_length": 1})
+    cut = provider.describe(Source.parse(f"st:{static}"), LoadOptions())
+    assert cut.preprocess["max_length"] == 1
+    np.testing.assert_array_equal(*rows(provider, static, ["good", "good film"]))
+    with pytest.raises(SourceError, match="as many tokens as its tokenizer"):
         rows(provider, static, max_length=5)
 
 

@@ -90,3 +90,42 @@ def onnx_images(folder: Path, files: list[Path]) -> np.ndarray:
         value = np.asarray(value, np.float32)
         rows.append(value.mean(axis=(2, 3)) if stated["pool"] == "mean" else value)
     return np.concatenate(rows)
+
+
+def timm_images(module: object, files: list[Path]) -> np.ndarray:
+    """(n, d) pre-logits of a timm model on Pillow images, resized and cut as torchvision does."""
+    import math
+
+    import torch
+    from PIL import Image
+
+    config = module.pretrained_cfg
+    size = config["input_size"][-1]
+    edge = math.floor(size / config["crop_pct"])
+    rows = []
+    for file in files:
+        image = Image.open(file).convert("RGB")
+        width, height = image.size
+        long = int(edge * max(width, height) / min(width, height))
+        resized = (edge, long) if width <= height else (long, edge)
+        image = image.resize(resized, Image.Resampling[config["interpolation"].upper()])
+        left, top = (round((side - size) / 2) for side in image.size)
+        pixels = np.asarray(image.crop((left, top, left + size, top + size)), np.float32) / 255
+        pixels = (pixels - np.float32(config["mean"])) / np.float32(config["std"])
+        with torch.no_grad():
+            maps = module.forward_features(torch.from_numpy(pixels.transpose(2, 0, 1)[None]))
+            rows.append(module.forward_head(maps, pre_logits=True).numpy())
+    return np.concatenate(rows)
+
+
+def static_texts(folder: Path, texts: list[str]) -> np.ndarray:
+    """(n, d) float32 means of token vectors, special tokens left out."""
+    from safetensors.numpy import load_file
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    (vectors,) = load_file(folder / "model.safetensors").values()
+    encoded = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+    none = np.zeros(vectors.shape[1], np.float32)
+    return np.stack([vectors[ids].astype(np.float32).mean(0) if ids else none for ids in encoded])

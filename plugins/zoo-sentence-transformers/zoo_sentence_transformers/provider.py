@@ -89,17 +89,19 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
 
 def _max_length(pipeline: Pipeline, given: int | None) -> int | None:
     """Tokens that are kept of a text, as the library counts them; None where all are."""
+    files = pipeline.modules[0].files
     if pipeline.static:
         if given is not None:
             raise SourceError(
-                "static embeddings take texts of any length", hint="leave max_length out"
+                "a static embedding takes as many tokens as its tokenizer.json says",
+                hint="leave max_length out",
             )
-        return None
+        cut = (files.read("tokenizer.json") or {}).get("truncation") or {}
+        return cut.get("max_length")
     if given is not None:
         return given
     if pipeline.told.get("max_seq_length"):
         return int(pipeline.told["max_seq_length"])
-    files = pipeline.modules[0].files
     tokenizer, config = files.read("tokenizer_config.json") or {}, files.read("config.json") or {}
     limits = [tokenizer.get("model_max_length"), config.get("max_position_embeddings")]
     stated = [int(x) for x in limits if isinstance(x, int | float) and 0 < x < 1e6]
