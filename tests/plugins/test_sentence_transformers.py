@@ -122,6 +122,14 @@ def test_the_registry_finds_it_by_its_entry_point(registry):
     assert registry.providers["st"].plugin == "sentence-transformers"
 
 
+def test_it_keeps_the_contract_of_providers(registry, saved, static):
+    testing = pytest.importorskip("zoo.testing")
+    entry = registry.providers["st"].entry
+    items = ["the film was good", "bad", "not a very very good film"]
+    for folder in (saved(dense=True), static):
+        testing.run_checks(testing.provider_checks(entry, f"st:{folder}", items=items))
+
+
 @pytest.mark.parametrize(
     "mode", ["mean", "cls", "max", "weightedmean", "lasttoken", ("mean", "max")]
 )
@@ -250,6 +258,14 @@ def test_a_model_is_described_without_torch_and_the_library(saved, environment_o
     [
         ("config.json", {"attn_implementation": "evil/kernel"}, TrustError, "kernel"),
         ("config.json", {"_attn_implementation": "evil/kernel"}, TrustError, "kernel"),
+        ("config.json", {"text_config": {"attn_implementation": "e/k"}}, TrustError, "kernel"),
+        (
+            "sentence_bert_config.json",
+            {"modality_config": {"text": {"method": "push_to_hub"}}},
+            SourceError,
+            "method 'push_to_hub'",
+        ),
+        ("config_sentence_transformers.json", {"prompts": ["a"]}, SourceError, "prompts are not"),
         ("2_Dense/config.json", {"activation_function": "evil.run"}, TrustError, "activation"),
         ("sentence_bert_config.json", {"model_args": {"x": 1}}, SourceError, "model_args"),
         ("sentence_bert_config.json", {"tokenizer_name_or_path": "e/e"}, SourceError, "tokenizer_"),

@@ -93,6 +93,14 @@ def test_the_registry_finds_it_by_its_entry_point(registry):
     assert registry.providers["timm"].plugin == "timm"
 
 
+@pytest.mark.parametrize("name", [VIT, RESNET])
+def test_it_keeps_the_contract_of_providers(registry, provider, weights, name):
+    testing = pytest.importorskip("zoo.testing")
+    source = f"timm:{name}?weights={weights(name)[1]}"
+    provider.describe(Source.parse(source), LoadOptions())  # the first look imports timm and torch
+    testing.run_checks(testing.provider_checks(registry.providers["timm"].entry, source))
+
+
 @pytest.mark.parametrize("name", [VIT, RESNET, SWIN])
 def test_features_are_timms_own(provider, weights, images, name):
     import torch
@@ -145,6 +153,21 @@ def test_a_crop_starts_at_the_rounded_middle(provider, weights):
         columns = np.broadcast_to(np.arange(width, dtype=np.uint8)[None, :, None], (168, width, 3))
         prepared = backbone.prepare(Image.fromarray(np.ascontiguousarray(columns)))
         assert round(float(prepared[0, 0, 0] * 0.5 + 0.5) * 255) == left
+
+
+def test_bfloat16_stays_close(provider, weights, images):
+    import torch
+
+    module, path = weights(VIT)
+    options = LoadOptions(dtype="bfloat16")
+    backbone = provider.load(Source.parse(f"timm:{VIT}?weights={path}"), options)
+    batch = backbone.collate([backbone.prepare(image) for image in images])
+    values, _ = backbone.forward(batch)["pre_logits"].numpy()
+    with torch.inference_mode():
+        maps = module.forward_features(torch.from_numpy(batch))
+        want = module.forward_head(maps, pre_logits=True).numpy()
+    cosine = (values * want).sum(1) / np.linalg.norm(values, axis=1) / np.linalg.norm(want, axis=1)
+    assert cosine.min() > 0.999  # bfloat16 keeps 8 bits of each value
 
 
 def test_it_is_frozen_in_evaluation_mode(provider, weights, images):
@@ -269,7 +292,7 @@ def test_damaged_missing_and_pickled_weights_are_refused(provider, tmp_path):
         ("timm:hf-hub:org/name", "not in the Hub's local cache", "--offline"),
         ("timm:resnet81", "has no model 'resnet81'", "like it: resnet"),
         ("timm:test_vit.none", "no weights 'none'", "r160_in1k"),
-        ("timm:./none", "no folder", "timm:org/name"),
+        ("timm:./none", "no folder", "timm:hf-hub:org/name"),
     ],
 )
 def test_random_weights_are_never_taken_for_pretrained_ones(provider, source, message, hint):

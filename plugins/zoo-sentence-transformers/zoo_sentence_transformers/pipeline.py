@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,23 +17,21 @@ from zoo.errors import TrustError
 from zoo.plugin import SourceError
 from zoo.providers import Snapshot
 
-PATTERNS = tuple(
-    f"{folder}*.{ending}"
-    for folder in ("", "*/")
-    for ending in ("json", "txt", "model", "safetensors")
-)
+PATTERNS = ("*.json", "*.txt", "*.model", "model*.safetensors", "[0-9]_*/*.safetensors")
 _LIBRARY = "sentence_transformers."
 _WEIGHTED = ("Transformer", "Dense", "LayerNorm", "StaticEmbedding")
 _KINDS = (*_WEIGHTED, "Pooling", "Normalize", "Dropout")
 _TOKENIZER = frozenset(
-    ("added_tokens.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json")
-) | {"vocab.json"}
+    "added_tokens.json special_tokens_map.json tokenizer.json tokenizer_config.json "
+    "vocab.json".split()
+)
 _STATIC = ("static", "model2vec")  # config.json's model_type where there is no modules.json
 # What the library's Transformer may be told by a folder; the rest reaches other loaders.
 _TOLD = frozenset(
     "max_seq_length do_lower_case transformer_task modality_config module_output_name "
     "processing_kwargs unpad_inputs query_length document_length query_expansion".split()
 )
+_METHODS = ("forward", "get_text_features")
 _CONFIGS = tuple(
     f"sentence_{kind}_config.json"
     for kind in "bert roberta distilbert camembert albert xlm-roberta xlnet".split()
@@ -78,6 +76,9 @@ class Pipeline:
         kind = settings.get("model_type", "SentenceTransformer")
         if kind != "SentenceTransformer":
             raise SourceError(f"'{snapshot.folder.name}' is a {kind}, not a sentence encoder")
+        prompts = settings.get("prompts") or {}
+        if not (isinstance(prompts, dict) and all(isinstance(p, str) for p in prompts.values())):
+            raise SourceError(f"'{snapshot.folder.name}': prompts are not texts by name")
         saved = (snapshot.folder / "modules.json").is_file()
         modules = _named(snapshot) if saved else _static(snapshot)
         if modules[0].kind not in ("Transformer", "StaticEmbedding"):
@@ -174,6 +175,11 @@ def _told(files: Snapshot) -> dict[str, Any]:
             f"'{files.folder.name}': '{foreign[0]}' of a Transformer module is not supported",
             hint="it would steer how other files are loaded; take hf:MODEL#last_hidden_state/mean",
         )
+    methods = told.get("modality_config") or {}
+    for entry in methods.values() if isinstance(methods, dict) else [None]:
+        method = entry.get("method") if isinstance(entry, dict) else entry
+        if method not in _METHODS:  # the library calls what the name says
+            raise SourceError(f"'{files.folder.name}': method {method!r} is not supported")
     length = told.get("max_seq_length")
     if length is not None and not (type(length) is int and length > 0):
         raise SourceError(
@@ -190,15 +196,24 @@ def _check_transformer(module: Module) -> None:
     name, config = module.files.folder.name, module.files.read("config.json")
     if config is None:
         raise SourceError(f"'{name}' has no config.json")
-    for key in ("attn_implementation", "_attn_implementation"):
-        if "/" in str(config.get(key, "")):
+    for kernel in _attentions(config):
+        if "/" in kernel:
             raise TrustError(
-                f"'{name}' would load a kernel from elsewhere ({key} = {config[key]!r})",
+                f"'{name}' would load a kernel from elsewhere ({kernel})",
                 hint="do not use this model",
             )
     if (module.files.folder / "adapter_config.json").is_file():
         raise SourceError(f"'{name}' is an adapter to another model: merge it first")
     module.files.weights()
+
+
+def _attentions(config: Mapping[str, Any]) -> Iterator[str]:
+    """What a configuration, or one within it, says of how attention is computed."""
+    for key, value in config.items():
+        if key in ("attn_implementation", "_attn_implementation"):
+            yield str(value)
+        elif isinstance(value, Mapping):
+            yield from _attentions(value)
 
 
 def _check_dense(module: Module) -> None:

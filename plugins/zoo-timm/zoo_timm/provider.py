@@ -87,7 +87,6 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
             "architecture": pretrained.architecture,
             "tag": pretrained.config.get("tag"),
             "licence": pretrained.config.get("license"),
-            "classes": pretrained.config.get("num_classes"),
         },
     )
     return _Described(pretrained, weights, spec, contract)
@@ -108,6 +107,11 @@ def _found(source: Source, options: LoadOptions) -> tuple[Pretrained, Path, str]
             )
         snapshot = _snapshot(replace(source, reference=str(hub)), options)
         return pretrained, _only(snapshot), snapshot.revision
+    if source.path is not None and not source.path.is_dir():
+        raise SourceError(
+            f"there is no folder '{source.reference}'",
+            hint="on the Hub: timm:hf-hub:org/name; weights alone: timm:ARCHITECTURE?weights=FILE",
+        )
     reference = source.reference.removeprefix(_HUB)
     snapshot = _snapshot(replace(source, reference=reference, weights=""), options)
     pretrained = Pretrained.in_folder(snapshot)
