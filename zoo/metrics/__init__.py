@@ -1,5 +1,8 @@
 """How good held-out scores are, and how sure that is."""
 
 from zoo.metrics.classification import evaluate
+from zoo.metrics.intervals import Metrics
+from zoo.metrics.multilabel import evaluate_multilabel
+from zoo.metrics.regression import evaluate_regression
 
-__all__ = ["evaluate"]
+__all__ = ["Metrics", "evaluate", "evaluate_multilabel", "evaluate_regression"]

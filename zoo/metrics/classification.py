@@ -14,22 +14,23 @@ rows may move the value; it does not contain the spread of training sets.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from zoo import engine
 from zoo.errors import DataError, UsageError
+from zoo.metrics.intervals import (
+    RESAMPLES,
+    Metrics,
+    mean_of,
+    percentile,
+    resampled_columns,
+    wilson,
+)
 
-RESAMPLES = 1_000
-_Z = 1.959963984540054  # two-sided 95 % of the normal distribution
 _CELLS = 4_000_000  # numbers in memory at once while resampling
-_BINS = 512
-_DRAWN = 2_048  # rows up to which resamples of several metrics together are drawn row by row
 _CONFIDENCES = 15  # bins of the expected calibration error, as in Guo et al. 2017
-
-Metrics = dict[str, dict[str, float]]
 
 
 def evaluate(
@@ -71,17 +72,17 @@ def evaluate(
         raise UsageError("scores, calibrated scores and sets must have one shape")
     rng = np.random.Generator(np.random.PCG64(seed))
     predicted = stack.argmax(axis=2)
-    out = {"accuracy": _wilson(float((predicted == codes).mean()), len(codes))}
+    out = {"accuracy": wilson(float((predicted == codes).mean()), len(codes))}
     kinds, kind = _kinds(codes, predicted, k)
     exact = _from_counts(np.bincount(kind)[None], kinds, k)
     drawn = [_from_counts(counts, kinds, k) for counts in _resampled_counts(kind, rng)]
     for i, metric in enumerate(("balanced_accuracy", "macro_f1")):
         resampled = np.concatenate([part[i] for part in drawn])
-        out[metric] = _percentile(float(exact[i][0]), resampled)
-    out["log_loss"] = _mean(_losses(belief, codes), rng)
+        out[metric] = percentile(float(exact[i][0]), resampled)
+    out["log_loss"] = mean_of(_losses(belief, codes), rng)
     out |= _honesty(engine.softmax(belief), codes, sets, rng)
     if calibrated is not None:
-        out["log_loss_uncalibrated"] = _mean(_losses(stack, codes), rng)
+        out["log_loss_uncalibrated"] = mean_of(_losses(stack, codes), rng)
     return out
 
 
@@ -99,26 +100,6 @@ def _stack(scores: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
             hint="features or labels may hold extreme values: look at them with zoo extract",
         )
     return stack
-
-
-def _wilson(p: float, n: int) -> dict[str, float]:
-    z2 = _Z * _Z / n
-    middle = (p + z2 / 2) / (1 + z2)
-    half = _Z / (1 + z2) * math.sqrt(p * (1 - p) / n + z2 / (4 * n))
-    return {
-        "value": p,
-        "low": min(p, max(0.0, middle - half)),
-        "high": max(p, min(1.0, middle + half)),
-    }
-
-
-def _percentile(value: float, resampled: np.ndarray) -> dict[str, float]:
-    low, high = np.quantile(resampled, (0.025, 0.975)).tolist()
-    return {"value": value, "low": min(value, low), "high": max(value, high)}
-
-
-def _mean(of_rows: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-    return _percentile(float(of_rows.mean()), _resampled_means(of_rows, rng))
 
 
 def _honesty(
@@ -140,8 +121,8 @@ def _honesty(
         columns += [covered.mean(axis=0), of_rows.sum(axis=2).mean(axis=0)]
         names += ["conformal_coverage", "conformal_set_size"]
     values = np.concatenate([np.stack(columns, axis=1), binned.reshape(n, -1)], axis=1)
-    exact, drawn = values.mean(axis=0)[None], _resampled_columns(values, rng)
-    out = {name: _percentile(float(exact[0, i]), drawn[:, i]) for i, name in enumerate(names)}
+    exact, drawn = values.mean(axis=0)[None], resampled_columns(values, rng)
+    out = {name: percentile(float(exact[0, i]), drawn[:, i]) for i, name in enumerate(names)}
     error, errors = (np.abs(part[:, len(names) :]).sum(axis=1) / r for part in (exact, drawn))
     low, high = (2 * error[0] - np.quantile(errors, (0.975, 0.025))).tolist()
     value = float(error[0])
@@ -151,27 +132,6 @@ def _honesty(
         "high": min(1.0, max(value, high)),
     }
     return {name: out[name] for name in ("brier", "ece", *names[1:])}
-
-
-def _resampled_columns(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(1000, c) column means of resamples of the rows of (n, c) values.
-
-    Beyond 2,048 rows normal draws of the same mean and covariance, from which means of so many
-    rows cannot be told.
-    """
-    n = len(values)
-    if n > _DRAWN:
-        covariance = np.cov(values, rowvar=False, bias=True) / n
-        return rng.multivariate_normal(
-            values.mean(axis=0), covariance, RESAMPLES, check_valid="ignore", method="eigh"
-        )
-    out, size = np.empty((RESAMPLES, values.shape[1])), max(1, _CELLS // n)
-    for start in range(0, RESAMPLES, size):
-        b = min(size, RESAMPLES - start)
-        rows = rng.integers(n, size=(b, n)) + n * np.arange(b)[:, None]
-        counts = np.bincount(rows.ravel(), minlength=b * n).reshape(b, n)
-        out[start : start + b] = counts.astype(np.float64) @ values / n
-    return out
 
 
 def _kinds(codes: np.ndarray, predicted: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -241,16 +201,3 @@ def _losses(stack: np.ndarray, codes: np.ndarray) -> np.ndarray:
     probability = np.exp(own) / np.exp(shifted).sum(axis=2)
     eps = np.finfo(np.float64).eps
     return np.asarray(-np.log(np.clip(probability, eps, 1 - eps)).mean(axis=0))
-
-
-def _resampled_means(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(1000,) means of resamples of (n,) values.
-
-    Up to 512 values that is exact. More are first sorted into as many bins of equal count and
-    stand for their bin's mean, which leaves out the little variance inside bins of like values.
-    """
-    bins = np.array_split(np.sort(values), min(len(values), _BINS))
-    sizes = np.array([len(part) for part in bins])
-    means = np.array([part.mean() for part in bins])
-    draws = rng.multinomial(len(values), sizes / len(values), RESAMPLES)
-    return np.asarray(draws @ means / len(values))
