@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from zoo.errors import DataError
 from zoo.heads.knn import KnnHead
@@ -82,3 +82,38 @@ def test_held_scores_are_those_of_the_chosen_strength_by_fits_that_did_not_see_t
     found, slow = head.search(rows, target, folds), Head.search(loop, rows, target, folds)
     np.testing.assert_allclose(found.held_scores, slow.held_scores, rtol=1e-9, atol=1e-12)
     assert np.isfinite(found.held_scores).all(axis=1).sum() == 90
+
+
+def numbers(n=120, d=6):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, d)).astype(np.float32)
+    y = x[:, :2] * (1.0, 1e6) + 0.1 * rng.normal(size=(n, 2)) * (1.0, 1e6)
+    return ArrayRows(x), Target("regression", y, ("a", "b"))
+
+
+def test_numbers_are_the_neighbours_mean():
+    rows, target = numbers()
+    head = KnnHead()
+    head.strength = 7.0
+    head.fit(rows, target)
+    model = KNeighborsRegressor(7, algorithm="brute").fit(rows.array(), target.values)
+    np.testing.assert_allclose(head.scores(rows), model.predict(rows.array()), rtol=1e-12)
+    again = KnnHead.from_state(load(save(head.state())))
+    assert again.scores(rows).tobytes() == head.scores(rows).tobytes()
+    assert head.scores(ArrayRows(np.empty((0, 6)))).shape == (0, 2)
+    weight = np.r_[np.ones(60), np.zeros(60)]
+    head.fit(rows, target, sample_weight=weight)
+    assert len(head.state()["numbers"]) == 60
+    for change in ({"numbers": np.zeros((3, 2))}, {"numbers": np.zeros((60, 0))}):
+        with pytest.raises(DataError, match="do not fit together"):
+            KnnHead.from_state(head.state() | change)
+
+
+def test_the_search_over_numbers_chooses_what_a_loop_over_fits_chooses():
+    rows, target = numbers()
+    parts = np.array_split(np.random.default_rng(1).permutation(120), 4)
+    folds = [(np.setdiff1d(np.arange(120), held), held) for held in parts]
+    head, loop = KnnHead(), KnnHead()
+    found, slow = head.search(rows, target, folds), Head.search(loop, rows, target, folds)
+    np.testing.assert_allclose(found.losses, slow.losses, rtol=1e-9)
+    assert head.strength == loop.strength == found.best

@@ -7,10 +7,10 @@ import pytest
 from safetensors.numpy import load, save
 from sklearn.linear_model import LogisticRegression
 
-from zoo.errors import DataError
+from zoo.errors import DataError, UsageError
 from zoo.heads.logistic import LogisticHead
 from zoo.plugin.dataset import Target
-from zoo.plugin.head import ArrayRows, Head
+from zoo.plugin.head import ArrayRows, FitReport, Head
 
 
 def blobs(n=150, d=6, k=3, seed=0):
@@ -139,3 +139,83 @@ def test_held_scores_are_those_of_the_fold_that_held_the_row(k):
     head.fit(ArrayRows(rows.gather(fit_on)), target.take(fit_on))
     expected = head.scores(ArrayRows(rows.gather(held)))
     assert np.allclose(softmax(found.held_scores[held]), softmax(expected), atol=0.01)
+
+
+def labelled(n=200, d=6):
+    """Labels of shares 0.5 and 0.2, one that all rows have and one that none has."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, d))
+    marks = np.ones((n, 4), np.int8)
+    marks[:, 0] = x[:, 0] + 0.5 * rng.normal(size=n) > 0
+    marks[:, 1] = x[:, 1] + 0.5 * rng.normal(size=n) > 0.9
+    marks[:, 3] = 0
+    return ArrayRows(x), Target("multilabel", marks, tuple("abcd"))
+
+
+def test_each_label_is_scikit_learns_binary_problem():
+    rows, target = labelled()
+    head = LogisticHead()
+    head.strength = 0.01
+    head.fit(rows, target)
+    scores = head.scores(rows)
+    for label in (0, 1):
+        model = LogisticRegression(C=1 / (0.01 * 200), tol=1e-10, max_iter=1000)
+        model.fit(rows.array(), target.values[:, label])
+        # the objective is 1e-6 of itself above its optimum: coefficients are right to a thousandth
+        np.testing.assert_allclose(
+            scores[:, label], model.decision_function(rows.array()), rtol=2e-3, atol=2e-3
+        )
+    assert scores[0, 2] == pytest.approx(np.log(200.5 / 0.5))
+    assert (scores[:, 3] == -scores[0, 2]).all()
+    report = head.report()
+    assert report.converged
+    assert report.suboptimality < 1e-6
+    again = LogisticHead.from_state(load(save(head.state())))
+    assert again.scores(rows).tobytes() == scores.tobytes()
+
+
+def test_a_single_label_has_a_single_column():
+    rows, target = labelled()
+    head = LogisticHead()
+    head.fit(rows, Target("multilabel", target.values[:, :1], ("a",)))
+    assert head.scores(rows).shape == (200, 1)
+    assert LogisticHead.from_state(head.state()).scores(rows).shape == (200, 1)
+    head.fit(rows, Target("class", target.values[:, 0].astype(int), ("a", "b")))
+    assert head.scores(rows).shape == (200, 2)
+    assert "multilabel" not in head.state()
+
+
+def test_the_search_over_labels_chooses_what_a_loop_over_fits_chooses():
+    rows, target = labelled()
+    varied = Target("multilabel", target.values[:, :2], ("a", "b"))
+    parts = np.array_split(np.random.default_rng(1).permutation(200)[:150], 3)
+    folds = [(np.setdiff1d(np.arange(200), held), held) for held in parts]
+    head, loop = LogisticHead(), LogisticHead()
+    grid = (1.0, 0.1, 0.01, 0.001)
+    found, slow = (
+        head.search(rows, varied, folds, grid),
+        Head.search(loop, rows, varied, folds, grid),
+    )
+    np.testing.assert_allclose(found.losses, slow.losses, rtol=1e-3)  # inner fits' tolerance
+    assert head.strength == loop.strength == found.best
+    with_constant = LogisticHead().search(rows, target, folds, grid)
+    np.testing.assert_allclose(2 * with_constant.losses, found.losses, rtol=1e-9)
+
+
+def test_labels_that_no_row_tells_apart_are_fitted_and_searched_all_the_same():
+    rows, target = labelled()
+    same = Target("multilabel", target.values[:, 2:], ("c", "d"))
+    head = LogisticHead()
+    found = head.search(rows, same, [(np.arange(100), np.arange(100, 200))])
+    assert found.best == found.strengths[0]
+    head.fit(rows, same)
+    assert head.report() == FitReport()
+
+
+def test_numbers_are_refused_in_one_line():
+    rows, _ = labelled()
+    numbers = Target("regression", np.zeros((200, 1)), ("y",))
+    with pytest.raises(UsageError, match="takes class and multilabel targets, not regression"):
+        LogisticHead().fit(rows, numbers)
+    with pytest.raises(UsageError, match="not regression"):
+        LogisticHead().search(rows, numbers, [(np.arange(100), np.arange(100, 200))])

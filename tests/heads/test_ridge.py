@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load, save
 from sklearn.linear_model import Ridge
 
-from zoo.errors import DataError
+from zoo.errors import DataError, UsageError
 from zoo.heads.ridge import RidgeHead
 from zoo.plugin.dataset import Target
 from zoo.plugin.head import ArrayRows, Head
@@ -98,3 +98,53 @@ def test_without_folds_held_scores_are_the_left_out_ones():
     np.testing.assert_allclose(factor, factor[0], rtol=1e-9)
     logs = found.held_scores - np.logaddexp.reduce(found.held_scores, axis=1)[:, None]
     assert -logs[np.arange(40), target.values].mean() == pytest.approx(found.losses.min())
+
+
+def numbers(n=120, d=6, t=2):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, d))
+    y = x @ rng.normal(size=(d, t)) * (1.0, 1e6)[:t] + rng.normal(size=(n, t)) * (1.0, 1e6)[:t]
+    return ArrayRows(x), Target("regression", y, tuple("ab"[:t]))
+
+
+def test_predictions_of_numbers_are_scikit_learns():
+    rows, target = numbers()
+    head = RidgeHead()
+    head.strength = 0.1
+    head.fit(rows, target)
+    model = Ridge(alpha=0.1 * 120).fit(rows.array(), target.values)
+    np.testing.assert_allclose(head.scores(rows), model.predict(rows.array()), rtol=1e-9)
+    again = RidgeHead.from_state(load(save(head.state())))
+    assert again.scores(rows).tobytes() == head.scores(rows).tobytes()
+
+
+def test_the_search_over_numbers_chooses_what_a_loop_over_fits_chooses():
+    rows, target = numbers()
+    parts = np.array_split(np.random.default_rng(1).permutation(120)[:100], 4)
+    folds = [(np.setdiff1d(np.arange(120), held), held) for held in parts]
+    head, loop = RidgeHead(), RidgeHead()
+    found, slow = head.search(rows, target, folds), Head.search(loop, rows, target, folds)
+    np.testing.assert_allclose(found.losses, slow.losses, rtol=1e-9)
+    assert head.strength == loop.strength == found.best
+    assert found.losses.min() < 0.6, "the units of an output do not matter"
+
+
+def test_without_folds_numbers_are_left_out_one_by_one():
+    rows, target = numbers(n=30, t=1)
+    head, alone = RidgeHead(), RidgeHead()
+    found = head.search(rows, target, [])
+    alone.fit(rows, target)
+    assert head.strength == alone.strength
+    x, y, errors = rows.array(), target.values[:, 0], []
+    for i in range(30):
+        rest = np.delete(np.arange(30), i)
+        model = Ridge(alpha=head.strength * 30).fit(x[rest], y[rest])
+        errors.append((model.predict(x[i : i + 1])[0] - y[i]) ** 2)
+    # the penalty is that of 30 rows for the fit on 29, as the engine holds it
+    assert found.losses.min() == pytest.approx(np.mean(errors) / y.var(), rel=1e-9)
+
+
+def test_labels_are_refused_in_one_line():
+    rows, _ = numbers()
+    with pytest.raises(UsageError, match="takes class and regression targets, not multilabel"):
+        RidgeHead().fit(rows, Target("multilabel", np.zeros((120, 2), np.int8), ("a", "b")))

@@ -91,9 +91,26 @@ def test_search_asks_the_head_for_strengths(rows, target):
     assert Asked().search(rows, target, FOLDS).strengths == (8.0, 2.0)
 
 
-def test_search_refuses_a_target_without_classes(rows):
-    with pytest.raises(UsageError, match="'confident' has no search for task 'regression'"):
-        Confident().search(rows, Target("regression", np.zeros(6)), FOLDS, (1.0,))
+def test_search_refuses_a_target_whose_loss_it_does_not_know(rows):
+    with pytest.raises(UsageError, match="'confident' has no search for task 'tokens'"):
+        Confident().search(rows, Target("tokens", np.zeros(6)), FOLDS, (1.0,))
+
+
+def test_search_of_numbers_and_labels_is_by_their_own_losses(rows):
+    head = Confident()
+    head.gain = {8.0: 0.5, 2.0: 0.1}
+    x, held = rows.array().astype(np.float64), np.array([0, 1, 4, 5])
+    marks = np.tile([[1, 0, 1], [0, 1, 1]], (3, 1))
+    found = head.search(rows, Target("multilabel", marks, tuple("abc")), FOLDS, (8.0, 2.0))
+    for loss, gain in zip(found.losses, (0.5, 0.1), strict=True):
+        p = 1 / (1 + np.exp(-gain * x[held]))
+        want = -np.log(np.where(marks[held] == 1, p, 1 - p)).mean()
+        assert loss == pytest.approx(want, rel=1e-12)
+    values = np.random.default_rng(0).normal(size=(6, 3)) * (1, 1e3, 1e-3)
+    found = head.search(rows, Target("regression", values, tuple("abc")), FOLDS, (8.0, 2.0))
+    for loss, gain in zip(found.losses, (0.5, 0.1), strict=True):
+        errors = ((gain * x[held] - values[held]) ** 2).mean(axis=0)
+        assert loss == pytest.approx((errors / values.var(axis=0)).mean(), rel=1e-9)
 
 
 def test_a_head_reports_nothing_it_does_not_know():

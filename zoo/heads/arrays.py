@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.errors import DataError
+from zoo.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from zoo.plugin.dataset import Target
@@ -24,19 +24,45 @@ def data_errors(head: str) -> Iterator[None]:
         raise DataError(f"head '{head}': {error}") from error
 
 
+def require_task(head: str, tasks: Collection[str], task: str) -> None:
+    """Raise UsageError where a head does not take targets of a task."""
+    if task not in tasks:
+        raise UsageError(
+            f"head '{head}' takes {' and '.join(sorted(tasks))} targets, not {task}",
+            hint=f"--head auto chooses one that takes {task} targets",
+        )
+
+
 def class_codes(target: Target, rows: Rows, head: str) -> tuple[np.ndarray, int]:
     """The n codes of a class target and the number of its classes."""
-    n, k = rows.shape[0], len(target.names)
-    if target.task != "class":
-        raise DataError(f"head '{head}' needs a class target, not '{target.task}'")
-    if len(target.values) != n:
-        raise DataError(f"head '{head}': {n} rows, but {len(target.values)} targets")
+    k = len(target.names)
+    require_task(head, {"class"}, target.task)
+    _require_length(target, rows, head)
     if k < 2 or len(np.unique(target.values)) < 2:
         raise DataError(
             f"head '{head}': fewer than two classes have labelled rows",
             hint="training needs rows of at least two classes",
         )
     return target.values.astype(np.int64), k
+
+
+def numbers(target: Target, rows: Rows, head: str) -> np.ndarray:
+    """The (n, t) float64 numbers of a regression target."""
+    require_task(head, {"regression"}, target.task)
+    _require_length(target, rows, head)
+    return np.asarray(target.values, np.float64)
+
+
+def marks(target: Target, rows: Rows, head: str) -> np.ndarray:
+    """The (n, l) int8 marks of a multi-label target."""
+    require_task(head, {"multilabel"}, target.task)
+    _require_length(target, rows, head)
+    return np.asarray(target.values, np.int8)
+
+
+def _require_length(target: Target, rows: Rows, head: str) -> None:
+    if len(target.values) != rows.shape[0]:
+        raise DataError(f"head '{head}': {rows.shape[0]} rows, but {len(target.values)} targets")
 
 
 def require_width(rows: Rows, width: int, head: str) -> None:

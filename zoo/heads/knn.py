@@ -1,4 +1,4 @@
-"""k nearest neighbours by Euclidean distance."""
+"""k nearest neighbours by Euclidean distance: votes for classes, means of numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import numpy as np
 
 from zoo import engine
 from zoo.heads import arrays
-from zoo.plugin.head import Fold, Head, Rows, SearchResult, log_loss_sum
+from zoo.plugin.head import (
+    Fold,
+    Head,
+    Rows,
+    SearchResult,
+    log_loss_sum,
+    spread,
+    squared_error_sums,
+)
 
 if TYPE_CHECKING:
     from zoo.plugin.dataset import Target
@@ -21,17 +29,18 @@ class KnnHead(Head):
     """Votes of the nearest training rows; `strength` is the number of neighbours.
 
     A class of `votes` among `k` neighbours has probability (votes + 1 / classes) / (k + 1): one
-    vote is spread over all classes, so that none is impossible.
+    vote is spread over all classes, so that none is impossible. Numbers are the neighbours' mean.
     """
 
     name = "knn"
-    tasks: ClassVar[frozenset[str]] = frozenset({"class"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"class", "regression"})
 
     def __init__(self) -> None:
         super().__init__()
         self._rows = np.empty((0, 0), np.float32)
         self._codes = np.empty(0, np.int64)
         self._classes = 0
+        self._numbers: np.ndarray | None = None  # (n, t), of a regression target
 
     def fit(
         self,
@@ -43,13 +52,20 @@ class KnnHead(Head):
     ) -> None:
         """Keep the rows that have weight, all as equals; by default at most 5 neighbours."""
         del seed  # nothing here is random
-        codes, k = arrays.class_codes(target, rows, self.name)
+        arrays.require_task(self.name, self.tasks, target.task)
         x = rows.array()
-        if sample_weight is not None:
-            x, codes = x[sample_weight > 0], codes[sample_weight > 0]
+        kept = np.arange(len(x)) if sample_weight is None else np.flatnonzero(sample_weight > 0)
+        x = x if sample_weight is None else x[kept]
         with arrays.data_errors(self.name):
             engine.require_rows(x)
-        self._rows, self._codes, self._classes = x, codes, k
+        self._rows = x
+        if target.task == "regression":
+            self._numbers = arrays.numbers(target, rows, self.name)[kept]
+            self.strength = float(min(5, len(x))) if self.strength is None else self.strength
+            return
+        codes, self._classes = arrays.class_codes(target, rows, self.name)
+        codes = codes[kept]
+        self._codes, self._numbers = codes, None
         if self.strength is None:
             # More neighbours than the smallest class has rows would outvote it wherever it is.
             self.strength = float(min(5, np.unique(codes, return_counts=True)[1].min()))
@@ -67,9 +83,11 @@ class KnnHead(Head):
         strengths: Sequence[float] = (),
     ) -> SearchResult:
         """The most neighbours are found once a fold and serve every smaller number."""
-        codes, k = arrays.class_codes(target, rows, self.name)
         judged = arrays.require_folds(folds, self.name)
         grid = tuple(sorted(strengths, reverse=True)) or self.strengths(rows, target)
+        if target.task == "regression":
+            return self._search_numbers(rows, target, folds, grid, judged)
+        codes, k = arrays.class_codes(target, rows, self.name)
         x = rows.array()
         losses, neighbours = np.zeros(len(grid)), []
         with arrays.data_errors(self.name):
@@ -85,26 +103,43 @@ class KnnHead(Head):
             held_scores[held] = _scores(labels[:, : int(self.strength)], k)
         return SearchResult(grid, losses, self.strength, held_scores)
 
+    def _search_numbers(
+        self, rows: Rows, target: Target, folds: Sequence[Fold], grid: Sequence[float], judged: int
+    ) -> SearchResult:
+        y, x = arrays.numbers(target, rows, self.name), rows.array()
+        losses, share = np.zeros(len(grid)), 1.0 / spread(y)
+        with arrays.data_errors(self.name):
+            for fit_on, held in folds:
+                near, _ = engine.knn_search(x[fit_on], x[held], int(grid[0]), threads=self.threads)
+                values = y[fit_on][near]  # (m, neighbours, t)
+                for s, neighbours in enumerate(grid):
+                    means = values[:, : int(neighbours)].mean(axis=1)
+                    losses[s] += squared_error_sums(means, y[held]) @ share / judged
+        self.strength = grid[int(np.argmin(losses))]
+        return SearchResult(tuple(grid), losses, self.strength)
+
     def scores(self, rows: Rows) -> np.ndarray:
-        """(n, k) float64 log probabilities."""
+        """(n, k) float64 log probabilities; (n, t) predictions of numbers."""
         arrays.require_width(rows, self._rows.shape[1], self.name)
-        parts = [np.empty((0, self._classes))]
+        width = self._classes if self._numbers is None else self._numbers.shape[1]
+        parts = [np.empty((0, width))]
         with arrays.data_errors(self.name):
             for block in rows.blocks():
                 near, _ = engine.knn_search(
                     self._rows, block, int(self.strength or 1), threads=self.threads
                 )
-                parts.append(_scores(self._codes[near], self._classes))
+                if self._numbers is None:
+                    parts.append(_scores(self._codes[near], self._classes))
+                else:
+                    parts.append(self._numbers[near].mean(axis=1))
         return np.concatenate(parts)
 
     def state(self) -> dict[str, np.ndarray]:
-        """The training rows, their codes, the number of classes and of neighbours."""
-        return {
-            "rows": self._rows,
-            "codes": self._codes,
-            "classes": np.array(self._classes, np.int64),
-            "strength": np.array(self.strength or 0.0),
-        }
+        """The training rows, their codes or numbers, the number of classes and of neighbours."""
+        state = {"rows": self._rows, "strength": np.array(self.strength or 0.0)}
+        if self._numbers is not None:
+            return {**state, "numbers": self._numbers}
+        return {**state, "codes": self._codes, "classes": np.array(self._classes, np.int64)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, np.ndarray]) -> KnnHead:
@@ -113,9 +148,20 @@ class KnnHead(Head):
         rows = arrays.take(state, "rows", 2, cls.name)
         narrow = np.asarray(state["rows"]).dtype == np.float32
         head._rows = rows.astype(np.float32) if narrow else rows
+        head.strength = arrays.take_scalar(state, "strength", cls.name)
+        if "numbers" in state:
+            head._numbers = arrays.take(state, "numbers", 2, cls.name)
+            arrays.require_fit(
+                cls.name,
+                fits=len(rows) == len(head._numbers) >= 1
+                and head.strength >= 1
+                and head._numbers.shape[1] >= 1,
+                what=f"rows {rows.shape}, numbers {head._numbers.shape}, "
+                f"{head.strength:g} neighbours",
+            )
+            return head
         head._codes = arrays.take(state, "codes", 1, cls.name).astype(np.int64)
         head._classes = int(arrays.take_scalar(state, "classes", cls.name))
-        head.strength = arrays.take_scalar(state, "strength", cls.name)
         arrays.require_fit(
             cls.name,
             fits=len(rows) == len(head._codes) >= 1 and head.strength >= 1,

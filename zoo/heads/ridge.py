@@ -1,4 +1,4 @@
-"""Ridge regression on class indicators: closed form, with exact leave-one-out."""
+"""Ridge regression on numbers or class indicators: closed form, with exact leave-one-out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ import numpy as np
 
 from zoo import engine
 from zoo.heads import arrays
-from zoo.plugin.head import ArrayRows, Fold, Head, Rows, SearchResult, log_loss_sum
+from zoo.plugin.head import (
+    ArrayRows,
+    Fold,
+    Head,
+    Rows,
+    SearchResult,
+    log_loss_sum,
+    spread,
+    squared_error_sums,
+)
 
 if TYPE_CHECKING:
     from zoo.plugin.dataset import Target
@@ -18,10 +27,14 @@ _KEPT = 1 << 26  # scores of all strengths to remember, 512 MiB; beyond, the cho
 
 
 class RidgeHead(Head):
-    """Least squares on one-hot classes, sharpened by a temperature fitted on left-out scores."""
+    """Least squares on numbers, or on one-hot classes.
+
+    Scores of classes are sharpened by a temperature fitted on left-out scores; of numbers they are
+    the predictions, one column each.
+    """
 
     name = "ridge"
-    tasks: ClassVar[frozenset[str]] = frozenset({"class"})
+    tasks: ClassVar[frozenset[str]] = frozenset({"class", "regression"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,8 +51,12 @@ class RidgeHead(Head):
     ) -> None:
         """Fit at `strength`; without one, at that of least leave-one-out loss."""
         del seed  # nothing here is random
-        codes, k = arrays.class_codes(target, rows, self.name)
+        arrays.require_task(self.name, self.tasks, target.task)
         grid = (self.strength,) if self.strength is not None else self.strengths(rows, target)
+        if target.task == "regression":
+            self._fit_numbers(rows, target, grid, sample_weight)
+            return
+        codes, k = arrays.class_codes(target, rows, self.name)
         with arrays.data_errors(self.name):
             path = engine.ridge_path(
                 rows.array(),
@@ -54,6 +71,27 @@ class RidgeHead(Head):
         self._weights = best.weights * best.inverse_temperature
         self._intercepts = best.intercepts * best.inverse_temperature
 
+    def _fit_numbers(
+        self,
+        rows: Rows,
+        target: Target,
+        grid: Sequence[float],
+        sample_weight: np.ndarray | None,
+    ) -> None:
+        y = arrays.numbers(target, rows, self.name)
+        with arrays.data_errors(self.name):
+            path = engine.ridge_regression(
+                rows.array(),
+                y,
+                strengths=grid,
+                sample_weight=sample_weight,
+                leave_one_out=len(grid) > 1,
+                threads=self.threads,
+            )
+        best = path[0] if len(path) == 1 else path[int(np.argmin(_left_out_losses(path, y)))]
+        self.strength, self._intercepts = best.strength, best.intercepts
+        self._weights = np.ascontiguousarray(best.weights)
+
     def strengths(self, rows: Rows, target: Target) -> tuple[float, ...]:
         """Twenty, relative to the rows' total variance."""
         del target
@@ -67,8 +105,10 @@ class RidgeHead(Head):
         strengths: Sequence[float] = (),
     ) -> SearchResult:
         """One factorisation a fold; without folds, leave-one-out from one factorisation."""
-        codes, k = arrays.class_codes(target, rows, self.name)
         grid = tuple(sorted(strengths, reverse=True)) or self.strengths(rows, target)
+        if target.task == "regression":
+            return self._search_numbers(rows, target, folds, grid)
+        codes, k = arrays.class_codes(target, rows, self.name)
         x = rows.array()
         losses, held_scores = np.zeros(len(grid)), np.full((len(x), k), np.nan)
         with arrays.data_errors(self.name):
@@ -101,8 +141,36 @@ class RidgeHead(Head):
         self.strength = grid[best]
         return SearchResult(grid, losses, self.strength, held_scores)
 
+    def _search_numbers(
+        self, rows: Rows, target: Target, folds: Sequence[Fold], grid: Sequence[float]
+    ) -> SearchResult:
+        """By squared error in units of each output's variance, that none outweighs the others."""
+        y = arrays.numbers(target, rows, self.name)
+        x, losses = rows.array(), np.zeros(len(grid))
+        with arrays.data_errors(self.name):
+            if folds:
+                judged = arrays.require_folds(folds, self.name)
+                for fit_on, held in folds:
+                    path = engine.ridge_regression(
+                        x[fit_on],
+                        y[fit_on],
+                        strengths=grid,
+                        leave_one_out=False,
+                        threads=self.threads,
+                    )
+                    block = ArrayRows(x[held])
+                    for s, fit in enumerate(path):
+                        found = arrays.linear_scores(block, fit.weights, fit.intercepts)
+                        losses[s] += squared_error_sums(found, y[held]) @ (1.0 / spread(y))
+                losses /= judged
+            else:
+                path = engine.ridge_regression(x, y, strengths=grid, threads=self.threads)
+                losses = _left_out_losses(path, y)
+        self.strength = grid[int(np.argmin(losses))]
+        return SearchResult(tuple(grid), losses, self.strength)
+
     def scores(self, rows: Rows) -> np.ndarray:
-        """(n, k) float64, temperature included."""
+        """(n, k) float64, temperature included; (n, t) predictions of numbers."""
         arrays.require_width(rows, self._weights.shape[1], self.name)
         return arrays.linear_scores(rows, self._weights, self._intercepts)
 
@@ -120,6 +188,12 @@ class RidgeHead(Head):
         head = cls()
         head._weights, head._intercepts, head.strength = arrays.linear_state(state, cls.name)
         return head
+
+
+def _left_out_losses(path: Sequence[engine.RidgeRegression], y: np.ndarray) -> np.ndarray:
+    """(s,) left-out squared errors of (n, t) numbers, in units of their variances."""
+    errors = np.stack([np.zeros(y.shape[1]) if f.errors is None else f.errors for f in path])
+    return np.asarray(errors @ (1.0 / spread(y)))
 
 
 def _scores(fit: engine.RidgeFit, x: np.ndarray) -> np.ndarray:

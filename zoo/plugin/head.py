@@ -86,11 +86,12 @@ class SearchResult:
 
     Attributes:
         strengths: the s strengths tried, strongest first.
-        losses: (s,) mean held-out loss over all judged rows of all folds; lower is better.
+        losses: (s,) mean held-out loss over all judged rows of all folds; lower is better: log loss
+            of classes or labels; of numbers the squared error in units of their variance.
         best: the strength chosen; None where the head has none.
         held_scores: (n, k) float64 scores at the chosen strength of each row by a fit that did not
-            see it, NaN for rows that no fold held; the run calibrates the head on them. None where
-            a search does not keep them: then the head's scores are believed as they are.
+            see it, NaN for rows that no fold held; the run calibrates heads of classes on them.
+            None where a search does not keep them: then the head's scores are believed as they are.
     """
 
     strengths: tuple[float, ...] = ()
@@ -125,7 +126,11 @@ class Head(ABC):
 
     @abstractmethod
     def scores(self, rows: Rows) -> np.ndarray:
-        """(n, k) float64 scores, one column a class, whose softmax is the probabilities."""
+        """(n, k) float64 scores.
+
+        Of a class target one column a class, whose softmax is the probabilities; of numbers the
+        predictions; of labels one column each, their log odds.
+        """
 
     @abstractmethod
     def state(self) -> dict[str, np.ndarray]:
@@ -151,18 +156,19 @@ class Head(ABC):
         folds: Sequence[Fold],
         strengths: Sequence[float] = (),
     ) -> SearchResult:
-        """Choose `strength` by held-out log loss over the folds; ties go to the stronger.
+        """Choose `strength` by held-out loss over the folds; ties go to the stronger.
 
         A strength at which the fit diverges (its loss is not a number) is never chosen over one
         at which it does not.
 
         Raises:
-            UsageError: the target is not of classes; such a head brings its own search.
+            UsageError: the target is not of classes, numbers or labels; such a head brings its own
+                search.
         """
         grid = tuple(strengths) or self.strengths(rows, target)
         if not grid:
             return SearchResult()
-        if target.task != "class":
+        if target.task not in {"class", "regression", "multilabel"}:
             raise UsageError(f"head '{self.name}' has no search for task '{target.task}'")
         judged = max(1, sum(len(held) for _, held in folds))
         losses, least = np.zeros(len(grid)), np.inf
@@ -173,7 +179,7 @@ class Head(ABC):
             for fit_on, held in folds:
                 self.fit(ArrayRows(rows.gather(fit_on)), target.take(fit_on))
                 tried[held] = self.scores(ArrayRows(rows.gather(held)))
-                losses[s] += log_loss_sum(tried[held], target.values[held])
+                losses[s] += held_out_loss(tried[held], target, held)
             losses[s] /= judged
             if held_scores is None or losses[s] < least:
                 best, held_scores = strength, tried
@@ -184,6 +190,36 @@ class Head(ABC):
     def report(self) -> FitReport:
         """How the last fit ended."""
         return FitReport()
+
+
+def held_out_loss(scores: np.ndarray, target: Target, held: np.ndarray) -> float:
+    """Sum over the held rows of what their (m, k) scores lose, by the target's task."""
+    values = target.values[held]
+    if target.task == "class":
+        return log_loss_sum(scores, values)
+    if target.task == "multilabel":
+        return binary_loss_sum(scores, values)
+    return float(squared_error_sums(scores, values) @ (1.0 / spread(target.values)))
+
+
+def squared_error_sums(predictions: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(t,) sums of squared errors of (n, t) predictions."""
+    errors = np.asarray(predictions, np.float64) - values
+    return np.asarray(np.einsum("ij,ij->j", errors, errors))
+
+
+def spread(values: np.ndarray) -> np.ndarray:
+    """(t,) variances of (n, t) numbers times t, that a mean over outputs is free of units."""
+    variances = np.asarray(values, np.float64).var(axis=0)
+    return np.asarray(np.where(variances > 0.0, variances, 1.0) * values.shape[1])
+
+
+def binary_loss_sum(scores: np.ndarray, marks: np.ndarray) -> float:
+    """Sum over rows of the labels' mean log loss, for (n, l) log odds and marks of 0 and 1."""
+    scores = np.asarray(scores, dtype=np.float64)
+    if not len(scores):
+        return 0.0
+    return float(np.logaddexp(0.0, np.where(marks == 1, -scores, scores)).mean(axis=1).sum())
 
 
 def log_loss_sum(scores: np.ndarray, codes: np.ndarray) -> float:
