@@ -83,8 +83,9 @@ def test_a_run_that_observers_hear_of(monkeypatch):
 def test_numbers_are_classes_where_the_task_says_so():
     arrays = [np.full((9, 9), 8 * i, np.uint8) for i in range(30)]
     labels = list(range(30))
-    with pytest.raises(DataError):
+    with pytest.raises(UsageError, match="head 'prototype' takes classes only") as caught:
         zoo.transfer("builtin:tinyconv", arrays, labels, head="prototype")
+    assert "which is ridge here" in caught.value.hint
     got = zoo.extract("builtin:tinyconv", arrays, labels, task="class")
     assert len(got.extracted.dataset.target.names) == 30
     with pytest.raises(UsageError):

@@ -418,3 +418,54 @@ def test_one_training_image_a_class_leaves_no_fold_and_still_trains(
     got = transfer(zoo, f"hf:{tiny_vit}", "few", "--head", head).json
     assert got["data"]["splits"] == {"train": 2, "test": 22}
     assert got["evaluation"]["metrics"]["accuracy"]["value"] > 0.7
+
+
+def test_numbers_and_labels_of_a_table(zoo, tmp_path, tiny_bert):
+    table = tmp_path / "films.csv"
+    lines = [
+        f"{'good' if i % 3 else 'bad'} film {i},{i / 4 - 3},{i % 3 and 1},{i % 2}"
+        for i in range(40)
+    ]
+    table.write_text("text,stars,good,even\n" + "\n".join(lines) + "\n,,,\n")
+    model = f"hf:{tiny_bert}"
+    done = zoo("transfer", "--model", model, "--data", table, "--target", "stars", "--out", "run")
+    assert "task regression: column 'stars' holds numbers that are not whole" in done.err
+    assert "1 of 41 rows have no label" in done.err
+    assert "41 samples, 1 number (train 40)" in done.out
+    assert all(name in done.out for name in ("R2  ", "MAE  ", "RMSE  ", "Spearman's rho  "))
+    said = zoo("predict", "run", table, "--out", "out.csv", "--json").json
+    assert (said["task"], said["names"]) == ("regression", ["stars"])
+    assert list(said["predictions"][0]) == [
+        "item",
+        "label",
+        "probability",
+        "probabilities",
+        "conformal_set",
+        "labels",
+        "values",
+    ]
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["item", "prediction"]
+    assert [float(row["prediction"]) for row in rows] == [
+        p["values"][0] for p in said["predictions"]
+    ]
+    assert "prediction" in zoo("predict", "run", table).out
+
+    done = zoo(
+        "transfer", "--model", model, "--data", table, "--target", "good,even", "--out", "run"
+    )
+    assert "task multilabel: columns 'good', 'even' hold nothing but 0 and 1" in done.err
+    assert "41 samples, 2 labels" in done.out
+    assert "subset accuracy" in done.out
+    said = zoo("predict", "run", table, "--out", "out.csv", "--json").json
+    assert (said["task"], said["names"]) == ("multilabel", ["good", "even"])
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["item", "labels", "p:good", "p:even"]
+    assert [row["labels"] for row in rows] == ["|".join(p["labels"]) for p in said["predictions"]]
+    assert "labels" in zoo("predict", "run", table).out
+
+    done = zoo("transfer", "--model", model, "--data", table, "--target", "stars", "--head", "lda")
+    assert done.code == 2
+    assert "head 'lda' takes classes only, and the targets are numbers" in done.err

@@ -77,9 +77,13 @@ def test_prediction_needs_no_labels(tmp_path):
         ({"x": IMAGES[:, 0], "y": LABELS}, r"\(4, 6\)"),
         ({"x": IMAGES[:, :0], "y": LABELS}, "without pixels"),
         ({"x": IMAGES, "y": LABELS[:3]}, "4 inputs and 3 labels"),
-        ({"x": IMAGES, "y": np.eye(4)}, "several values"),
+        ({"x": IMAGES, "y": np.zeros((4, 2, 2))}, r"labels have shape \(4, 2, 2\)"),
+        ({"x": IMAGES, "y": np.zeros((4, 0))}, r"labels have shape \(4, 0\)"),
+        (
+            {"x_train": IMAGES, "y_train": np.eye(4), "x_test": IMAGES, "y_test": LABELS},
+            "4 and 1 labels a row",
+        ),
         ({"x": IMAGES, "y": np.array([1j] * 4)}, "complex"),
-        ({"x": IMAGES, "y": np.array([0.5, 1, 2, 3])}, "later version"),
         ({"x": IMAGES, "y": np.arange(4).astype(object)}, "pickle"),
         ({"x": IMAGES.astype(object), "y": LABELS}, "pickle"),
         ({"x": IMAGES}, "without labels"),
@@ -96,6 +100,14 @@ def test_unfit_arrays_are_refused(tmp_path, arrays, says):
     text = f"{caught.value} {caught.value.hint}"
     assert re.search(says, text), text
     assert "\n" not in text
+
+
+def test_labels_may_be_numbers_or_marks_of_several_columns(tmp_path):
+    real = np.arange(8).reshape(4, 2) / 3
+    for y, task in ((real, "regression"), (real[:, :1], "regression"), (real > 1, "multilabel")):
+        target = read(save(tmp_path / "d.npz", x=IMAGES, y=y)).target
+        assert (target.task, target.values.tolist()) == (task, y.tolist())
+        assert target.names == (("target",) if y.shape[1] == 1 else ("0", "1"))
 
 
 class Trap:

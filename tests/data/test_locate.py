@@ -84,3 +84,18 @@ def test_rare_classes_are_warned_of_by_name():
 def test_fewer_than_two_classes_are_an_error(labels, says):
     with pytest.raises(DataError, match=says):
         usable(from_items(["a", "b"], labels))
+
+
+def test_rare_labels_are_warned_of_and_numbers_are_not():
+    labels = [["many", "few"]] * 3 + [["many"]] * 9 + [[]] + [None]
+    assert usable(from_items(["t"] * 14, labels)) == ("label 'few' has 3 samples only",)
+    assert usable(from_items(["t"] * 2, [0.5, 1.5])) == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [([0.5, 0.5], "one number"), ([["a"], ["a"]], "one set of labels"), ([[None]], "missing")],
+)
+def test_numbers_and_labels_that_do_not_differ_are_an_error(labels, says):
+    with pytest.raises(DataError, match=says):
+        usable(from_items(["a", "b"][: len(labels)], labels))

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data.memory import from_items
+from zoo.data.frames import is_frame
+from zoo.data.memory import from_frame, from_items
 from zoo.errors import DataError, UsageError
+from zoo.plugin import DataOptions
 
 GREY = np.zeros((3, 4, 5), np.uint8)
 
@@ -62,14 +64,76 @@ def test_arrays_are_images_one_by_one_or_stacked():
         ([GREY[0] / 2], None, "float64"),
         (GREY / 2, None, "float64"),
         ([np.array("text")], None, "array of text"),
-        (["a", "b"], [0.5, 1.5], "later version"),
-        (["a"], [["x"]], "not one value"),
+        (["a"], [[["x"]]], "a label is a list"),
+        (["a", "b"], {"x": [1, 0], "y": [1]}, "2 items and 1 labels"),
+        (["a"], {}, "without columns"),
     ],
 )
 def test_unfit_items_are_refused(items, labels, says):
     with pytest.raises(DataError, match=says) as caught:
         from_items(items, labels)
     assert "\n" not in str(caught.value)
+
+
+NUMBERS = np.array([[0.5, 1.0], [np.nan, 2.0], [1.5, 3.0]])
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "names"),
+    [
+        (NUMBERS, "regression", ("0", "1")),
+        (NUMBERS.astype(object), "regression", ("0", "1")),
+        (NUMBERS[:, 0], "regression", ("target",)),
+        ([0.5, None, 1.5], "regression", ("target",)),
+        ([[0.5, 1.0], None, [1.5, 3.0]], "regression", ("target[0]", "target[1]")),
+        (np.array([[True, False], [True, True], [False, False]]), "multilabel", ("0", "1")),
+        ([["b"], [], ["a", "b"]], "multilabel", ("a", "b")),
+        ([[True, False], [True, True], [False, False]], "multilabel", ("target[0]", "target[1]")),
+    ],
+)
+def test_labels_may_be_numbers_and_several_a_sample(labels, task, names):
+    target = from_items(["a", "b", "c"], labels).target
+    assert (target.task, target.names) == (task, names)
+    if task == "regression":
+        assert target.labelled.tolist() == [True, False, True]
+        assert target.values[2].tolist() == [1.5, 3.0][: len(names)]
+    else:
+        assert target.values.shape == (3, 2)
+        assert target.values.sum() == 3
+
+
+FRAME = {"words": ["a", "b", "c"], "y": [0.5, None, 1.5], "z": [1, 2, 3], "who": ["p", "q", None]}
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_have_columns_of_inputs_targets_and_groups(library):
+    frame = pytest.importorskip(library).DataFrame(FRAME)
+    assert is_frame(frame)
+    data = from_frame(frame, None, DataOptions("words", "y,z", "who"))
+    assert [item.value for item in data.items] == ["a", "b", "c"]
+    assert data.target.names == ("y", "z")
+    assert data.target.labelled.tolist() == [True, False, True]
+    assert data.groups.tolist() == ["p", "q", ""]
+    other = from_frame(frame[["words"]], frame[["z", "y"]], DataOptions())
+    assert other.target.names == ("z", "y")
+    series = from_items(frame["words"], frame["y"])
+    assert series.target.names == ("y",)
+    assert series.target.labelled.tolist() == [True, False, True]
+    assert from_frame(frame, None, DataOptions("words", labelled=False)).target.task == "none"
+    with pytest.raises(DataError, match="no column 'text'; it has 'words', 'y', 'z', 'who'"):
+        from_frame(frame, None, DataOptions())
+
+
+def test_what_only_resembles_a_frame_is_none():
+    for value in (["a"], "a", np.zeros((2, 2)), {"a": [1]}, None):
+        assert not is_frame(value)
+
+
+def test_a_frame_with_two_columns_of_one_name_is_refused():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([["a", "x", "y"]], columns=["text", "label", "label"])
+    with pytest.raises(DataError, match="two columns 'label'"):
+        from_frame(frame, None, DataOptions())
 
 
 def test_given_splits_and_tasks_are_checked():

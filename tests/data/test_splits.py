@@ -210,3 +210,88 @@ def test_a_class_that_only_val_has_chooses_no_strength():
     ((fit, judged),) = plan_splits(data, digests).folds
     assert fit.tolist() == list(range(8))
     assert judged.tolist() == [8]
+
+
+def of(task, values, *, groups=None, split=None) -> Dataset:
+    """A dataset of numbers or marks, (n, t)."""
+    items = tuple(Item(f"d:{i}", "") for i in range(len(values)))
+    names = tuple("abcdef"[: values.shape[1]])
+    return Dataset("d", "text", items, Target(task, values, names), split, groups)
+
+
+def test_numbers_are_split_by_quantiles():
+    values = np.random.default_rng(0).lognormal(size=(2000, 1))
+    values[::7] = np.nan
+    plan = plan_splits(of("regression", values), digests(2000))
+    labelled = np.flatnonzero(np.isfinite(values[:, 0]))
+    assert sorted([*plan.train, *plan.test]) == labelled.tolist()
+    assert len(plan.test) == round(0.2 * len(labelled))
+    for q in (0.1, 0.5, 0.9):
+        edge = np.quantile(values[labelled], q)
+        assert (values[plan.test] <= edge).mean() == pytest.approx(q, abs=0.006)
+    assert "have no label" in plan.notes[0]
+
+
+def test_numbers_of_one_group_each_are_judged_all_the_same():
+    values = np.repeat(np.arange(6.0), 20)[:, None]
+    groups = np.array([f"patient {int(v)}" for v in values[:, 0]])
+    plan = plan_splits(of("regression", values, groups=groups), digests(120))
+    assert plan.protocol == "cv"
+    assert len(plan.judge) == 120
+    for fit, held in (pair for repeat in plan.repeats for pair in repeat):
+        assert not set(groups[fit]) & set(groups[held])
+        assert plan.inner(0, 0, None)
+    with pytest.raises(DataError, match="the only one there is"):
+        plan_splits(of("regression", values, groups=np.array(["one"] * 120)), digests(120))
+
+
+def test_labels_are_split_with_the_rare_ones_even():
+    rng = np.random.default_rng(0)
+    marks = (rng.random((1500, 3)) < (0.5, 0.2, 0.02)).astype(np.int8)
+    marks[3] = -1
+    plan = plan_splits(of("multilabel", marks), digests(1500))
+    assert 3 not in set(plan.train) | set(plan.test)
+    rare = (marks[plan.test, 2] == 1).sum() / (marks[:, 2] == 1).sum()
+    assert rare == pytest.approx(0.2, abs=0.03)
+    small = plan_splits(of("multilabel", marks[:400]), digests(400))
+    assert [len(repeat) for repeat in small.repeats] == [5] * 5
+    assert len(small.judge) == 399
+
+
+@pytest.mark.parametrize(("task", "what"), [("regression", "number"), ("multilabel", "set of")])
+def test_rows_that_do_not_differ_cannot_be_trained_on(task, what):
+    split = ("train",) * 4 + ("test",) * 2
+    values = np.array([[1, 0]] * 4 + [[0, 1]] * 2)
+    with pytest.raises(DataError, match=f"4 rows to train on have one {what}"):
+        plan_splits(of(task, values, split=split), digests(6))
+
+
+def test_what_given_splits_lack_and_tear_is_noted_for_labels_and_numbers_too():
+    split = ("train",) * 3 + ("val",) * 2 + ("test",) * 3
+    marks = np.array([[1, 0], [0, 0], [1, 0], [0, 1], [1, 0], [1, 1], [0, 0], [0, 0]], np.int8)
+    rows = digests(8)
+    rows[7] = rows[0]
+    plan = plan_splits(of("multilabel", marks, split=split), rows)
+    assert "labels that judge but have no row in train: 'b'" in plan.notes
+    assert "1 of 3 test rows are byte-identical to train rows" in plan.notes
+    assert "1 samples occur more than once with different labels" in plan.notes
+    assert plan.folds[0][1].tolist() == [3, 4]
+    plan = plan_splits(of("regression", marks * 1.5, split=split), rows)
+    assert not any("no row in train" in note for note in plan.notes)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 99), st.sampled_from([30, 1100]), st.booleans())
+def test_for_numbers_and_labels_the_order_of_rows_does_not_matter_either(seed, n, numbers):
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 30, (n, 2)) / 4 if numbers else rng.integers(0, 2, (n, 2))
+    task = "regression" if numbers else "multilabel"
+    sample = rng.integers(0, n, n)
+    rows = digests(n)[sample]
+    key = [(rows[i].tobytes(), values[i].tobytes()) for i in range(n)]
+    plan = plan_splits(of(task, values), rows, seed)
+    for fit, held in (pair for folds in (plan.folds, *plan.repeats) for pair in folds):
+        assert not set(sample[fit].tolist()) & set(sample[held].tolist())
+    order = rng.permutation(n)
+    other = plan_splits(of(task, values[order]), rows[order], seed)
+    assert roles(plan, key) == roles(other, [key[i] for i in order])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.data.stratify import fold, hold_out, units_of
+from zoo.data.stratify import fold, hold_out, labels_in_strata, numbers_in_strata, units_of
 
 
 def rng(seed=0):
@@ -104,3 +104,54 @@ def test_the_seed_decides(deal):
     same = [deal(units, codes, share, rng(3)).tolist() for _ in range(2)]
     assert same[0] == same[1]
     assert same[0] != deal(units, codes, share, rng(4)).tolist()
+
+
+def test_numbers_are_binned_by_quantile_and_equal_ones_stay_together():
+    values = rng().normal(size=(103, 1)) ** 3
+    strata = numbers_in_strata(values)
+    assert sorted(np.bincount(strata).tolist()) == [10] * 7 + [11] * 3
+    order = np.argsort(values[:, 0])
+    assert (np.diff(strata[order]) >= 0).all()
+    assert len(set(numbers_in_strata(np.ones((50, 1))).tolist())) == 1
+    ties = np.repeat([0.0, 1.0, 5.0], [30, 2, 30])[:, None]
+    assert len(set(zip(ties[:, 0].tolist(), numbers_in_strata(ties).tolist(), strict=True))) == 3
+    assert numbers_in_strata(values[:3]).tolist() == [0, 0, 0]
+    assert numbers_in_strata(values[:0]).shape == (0,)
+
+
+def test_numbers_that_rise_together_are_binned_together_whatever_their_units():
+    x = rng().normal(size=60)
+    both = np.stack([x, 1e9 * x], axis=1)
+    assert np.array_equal(numbers_in_strata(both), numbers_in_strata(x[:, None]))
+
+
+def test_rows_are_coded_by_their_rarest_label():
+    marks = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 1], [1, 0, 1], [0, 0, 0]])
+    assert labels_in_strata(marks).tolist() == [0, 2, 1, 1, 3]
+    assert labels_in_strata(marks[:0]).shape == (0,)
+
+
+def test_a_rare_label_is_dealt_evenly():
+    marks = np.zeros((100, 3), np.int8)
+    marks[:60, 0] = marks[55:80, 1] = marks[:5, 2] = 1
+    parts = fold(np.arange(100), labels_in_strata(marks), 5, rng(1), pin=False)
+    assert np.bincount(parts[:5], minlength=5).tolist() == [1] * 5
+    assert np.ptp(np.bincount(parts[55:80], minlength=5)) <= 1
+
+
+@given(cases, st.integers(0, 3), st.integers(2, 6))
+def test_without_pins_every_row_is_held_once_unless_there_is_but_one_unit(rows, seed, k):
+    codes = np.array([c for c, _ in rows])
+    units = np.unique([u for _, u in rows], return_inverse=True)[1]
+    parts = fold(units, codes, k, rng(seed), pin=False)
+    held = hold_out(units, codes, 0.2, rng(seed), pin=False)
+    if units.max() == 0:
+        assert set(parts.tolist()) == {-1}
+        assert not held.any()
+        return
+    assert set(parts.tolist()) == set(range(parts.max() + 1))
+    assert parts.max() >= 1
+    assert 0 < held.sum() < len(held)
+    for u in range(units.max() + 1):
+        assert len(set(parts[units == u].tolist())) == 1
+        assert len(set(held[units == u].tolist())) == 1

@@ -111,3 +111,13 @@ def test_a_blob_is_read_when_its_content_is_asked_for_and_not_before(tmp_path):
     assert blob.reads == 1
     for value in (tmp_path, "text", b"bytes", np.zeros(2)):
         assert Item("plain", value).content() is value
+
+
+def test_a_row_is_labelled_where_all_its_values_are_there():
+    assert Target.from_labels(["a", None]).labelled.tolist() == [True, False]
+    numbers = np.array([[1.0, 2.0], [np.nan, 2.0], [np.nan, np.nan]])
+    assert Target("regression", numbers).labelled.tolist() == [True, False, False]
+    marks = np.array([[1, 0], [0, UNLABELLED], [0, 0]], np.int8)
+    assert Target("multilabel", marks).labelled.tolist() == [True, False, True]
+    assert Target("none", np.zeros(2)).labelled.tolist() == [False, False]
+    assert Target("multilabel", marks).take(np.array([2])).values.tolist() == [[0, 0]]

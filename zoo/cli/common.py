@@ -35,7 +35,12 @@ data = _option("--data", required=True, help="Folder, CSV, JSONL, Parquet, .tar 
 as_json = _option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 quiet = _option("--quiet", is_flag=True, help="Print results only.")
 debug = _option("--debug", is_flag=True, help="Show the traceback of a failure.")
-head = _option("--head", default="logistic", show_default=True, help="Head to train.")
+head = _option(
+    "--head",
+    default="auto",
+    show_default=True,
+    help="Head to train; auto is ridge for numbers, else logistic.",
+)
 coverage = _option(
     "--coverage",
     type=float,
@@ -54,9 +59,14 @@ trust_repo = click.option(
 
 _columns = (
     _option("--input", "input", default="", help="Column or array of the inputs."),
-    _option("--target", default="", help="Column or array of the labels."),
+    _option("--target", default="", help="Column or array of the labels; or columns: a,b,c."),
     _option("--group", default="", help="Column whose groups never straddle a split."),
-    _option("--task", default="auto", show_default=True, help="What is predicted."),
+    _option(
+        "--task",
+        default="auto",
+        show_default=True,
+        help="What is predicted: auto, class, regression or multilabel.",
+    ),
 )
 _compute = (
     _option("--seed", type=int, default=0, show_default=True, help="Of splits and draws."),

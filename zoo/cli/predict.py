@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from zoo.errors import DataError
 
 if TYPE_CHECKING:
     from zoo.runs.predict import Predictions
+    from zoo.runs.tasks import Table
 
 
 @click.command("predict")
@@ -64,7 +65,7 @@ def command(  # noqa: D103 - click shows the help below
 
 
 command.help = """Apply RUN to INPUTS: image files, folders, or tables with the column that was
-trained on. Prints a label and its probability for each sample.
+trained on. Prints a label and its probability for each sample, its labels, or its numbers.
 """
 
 
@@ -72,6 +73,7 @@ def _object(run: str, predictions: Predictions) -> dict[str, Any]:
     return {
         "schema": 1,
         "run": run,
+        "task": predictions.task,
         "names": list(predictions.names),
         "forwards": predictions.forwards,
         "predictions": [
@@ -79,8 +81,10 @@ def _object(run: str, predictions: Predictions) -> dict[str, Any]:
                 "item": p.item,
                 "label": p.label,
                 "probability": p.probability,
-                "probabilities": list(p.probabilities),
-                "conformal_set": None if p.conformal_set is None else list(p.conformal_set),
+                "probabilities": _listed(p.probabilities),
+                "conformal_set": _listed(p.conformal_set),
+                "labels": _listed(p.labels),
+                "values": _listed(p.values),
             }
             for p in predictions
         ],
@@ -88,24 +92,61 @@ def _object(run: str, predictions: Predictions) -> dict[str, Any]:
     }
 
 
+def _listed(values: tuple[Any, ...] | None) -> list[Any] | None:
+    return None if values is None else list(values)
+
+
 def _show(predictions: Predictions) -> None:
-    rows = ((p.item, p.label, f"{p.probability:.3f}") for p in predictions)
-    common.show_table(("item", "label", "probability"), rows)
+    from zoo.runs.tasks import number_columns
+
+    rows: Iterable[Sequence[object]]
+    if predictions.task == "regression":
+        header = ("item", *number_columns(predictions.names, "prediction"))
+        rows = ((p.item, *(f"{value:.6g}" for value in p.values or ())) for p in predictions)
+    elif predictions.task == "multilabel":
+        header = ("item", "labels")
+        rows = ((p.item, ", ".join(p.labels or ())) for p in predictions)
+    else:
+        header = ("item", "label", "probability")
+        rows = ((p.item, p.label, f"{p.probability:.3f}") for p in predictions)
+    common.show_table(header, rows)
 
 
 def _write(predictions: Predictions, path: Path) -> None:
     from zoo.files import replacing
-    from zoo.runs.folder import safe_cell
+    from zoo.runs.folder import write_csv
 
-    header = ["item", "label", "probability", *(f"p:{name}" for name in predictions.names)]
-    header.append("conformal_set")
     with (
         replacing(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([safe_cell(cell) for cell in header])
-        for p in predictions:
-            numbers = [f"{x:.6f}" for x in (p.probability, *p.probabilities)]
-            together = "|".join(p.conformal_set or ())
-            writer.writerow([*map(safe_cell, (p.item, p.label)), *numbers, safe_cell(together)])
+        write_csv(file, _table(predictions))
+
+
+def _table(predictions: Predictions) -> Table:
+    from zoo.runs.tasks import number_columns
+
+    names = predictions.names
+    chances = [[f"{x:.6f}" for x in p.probabilities or ()] for p in predictions]
+    if predictions.task == "regression":
+        header = number_columns(names, "prediction")
+        rows: Table = [[p.item, *(p.values or ())] for p in predictions]
+    elif predictions.task == "multilabel":
+        header = ["labels", *(f"p:{name}" for name in names)]
+        rows = [
+            [p.item, "|".join(p.labels or ()), *of_labels]
+            for p, of_labels in zip(predictions, chances, strict=True)
+        ]
+    else:
+        header = ["label", "probability", *(f"p:{name}" for name in names), "conformal_set"]
+        rows = [
+            [
+                p.item,
+                p.label or "",
+                f"{p.probability:.6f}",
+                *of_classes,
+                "|".join(p.conformal_set or ()),
+            ]
+            for p, of_classes in zip(predictions, chances, strict=True)
+        ]
+    return [["item", *header], *rows]

@@ -17,6 +17,11 @@ _LABELS: dict[str, str | None] = {
     "conformal_coverage": "in conformal set",
     "conformal_set_size": "classes in a set",
     "log_loss_uncalibrated": None,  # stands with the calibration
+    "r2": "R2",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "spearman": "Spearman's rho",
+    "mean_average_precision": "mean avg precision",
 }
 
 
@@ -80,7 +85,7 @@ def lines(run: Run) -> list[str]:
     took = f" ({features['seconds']:.1f} s)"
     out = [
         f"model     {summary['model']['source']} ({summary['model']['dim']} features)",
-        f"data      {data['rows']} samples, {data['classes']} classes ({splits}{bad})",
+        f"data      {data['rows']} samples, {_outputs(summary)} ({splits}{bad})",
         f"features  {features['forwards']} forward passes, {reused} rows from the store{took}",
         f"head      {head['name']}{strength}{converged} ({head['seconds']:.1f} s)",
     ]
@@ -88,10 +93,25 @@ def lines(run: Run) -> list[str]:
     for name, metric in evaluation["metrics"].items():
         if (label := _LABELS.get(name, name.replace("_", " "))) is None:
             continue
-        value = f"{metric['value']:.3f}   95 % interval {metric['low']:.3f} to {metric['high']:.3f}"
+        value, low, high = (_number(name, metric[part]) for part in ("value", "low", "high"))
+        value += f"   95 % interval {low} to {high}"
         out.append(f"{label:<18}{value}" + (f"   on {how}" if name == primary else ""))
     if calibration := summary.get("calibration"):
         before = evaluation["metrics"]["log_loss_uncalibrated"]["value"]
         on = f"{calibration['method']}, on {calibration['rows']} out-of-fold rows"
         out.append(f"calibration       {on}; log loss without: {before:.3f}")
     return [*out, f"run       {summary['run']}"]
+
+
+def _outputs(summary: dict[str, Any]) -> str:
+    """What is predicted, and how many of it."""
+    data = summary["data"]
+    if summary["task"] == "class":
+        return f"{data['classes']} classes"
+    what = "number" if summary["task"] == "regression" else "label"
+    return f"{data['outputs']} {what}{'' if data['outputs'] == 1 else 's'}"
+
+
+def _number(metric: str, value: float) -> str:
+    """A metric's value; those in the units of the targets by significant digits."""
+    return f"{value:.4g}" if metric in {"mae", "rmse"} else f"{value:.3f}"

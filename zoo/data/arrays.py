@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.names import existing, listed, short_name, shown, text_name
-from zoo.data.targets import check_task, class_target, label_text, unlabelled
+from zoo.data.targets import Cell, check_task, label_text, target_of, unlabelled
 from zoo.errors import DataError
 from zoo.plugin import DataOptions, Dataset, DatasetReader, Item, Target
 from zoo.plugin.dataset import SPLITS
 
 _INPUTS = ("x", "X", "images", "texts")
 _TARGETS = ("y", "labels", "label")
+SINGLE = "target"  # what the one column of an array is called
 _BROKEN = (
     OSError,
     ValueError,
@@ -118,7 +119,7 @@ def _choose(there: list[str], candidates: tuple[str, ...]) -> dict[str | None, s
 
 def _joined(parts: list[_Part], file: str, name: str, options: DataOptions) -> Dataset:
     items: list[Item] = []
-    labels: list[str | None] = []
+    columns: dict[str, list[Cell]] = {}
     split: list[str] = []
     groups: list[str] = []
     modalities = set()
@@ -130,7 +131,13 @@ def _joined(parts: list[_Part], file: str, name: str, options: DataOptions) -> D
         items += [Item(f"{file}:{first + i}", sample) for i, sample in enumerate(samples)]
         split += [kind] * len(samples) if kind else []
         if targets is not None:
-            labels += labels_of(targets, len(samples), where)
+            labels = labels_of(targets, len(samples), where)
+            if columns and columns.keys() != labels.keys():
+                raise DataError(
+                    f"{shown(file)}: the splits have {len(columns)} and {len(labels)} labels a row"
+                )
+            for column, cells in labels.items():
+                columns.setdefault(column, []).extend(cells)
         if members is not None:
             groups += _groups(members, len(samples), f"{where}: groups")
     if not items:
@@ -140,8 +147,7 @@ def _joined(parts: list[_Part], file: str, name: str, options: DataOptions) -> D
     notes: tuple[str, ...] = ()
     target: Target = unlabelled(len(items))
     if options.labelled:
-        target, note = class_target(labels, where="the label array", task=options.task)
-        notes = (note,)
+        target, notes = target_of(columns, where="the label array", task=options.task)
     given = tuple(split) if split and options.labelled else None
     grouped = np.array(groups, dtype=np.str_) if options.group else None
     return Dataset(name, modalities.pop(), tuple(items), target, given, grouped, notes)
@@ -186,17 +192,24 @@ def samples_of(inputs: np.ndarray, where: str) -> tuple[str, Sequence[np.ndarray
     return "image", list(inputs)
 
 
-def labels_of(targets: np.ndarray, n: int, where: str) -> list[str | None]:
-    """The n labels of an array of shape (n,) or (n, 1) as text."""
-    if targets.ndim == 2 and targets.shape[1] == 1:
-        targets = targets[:, 0]
-    if targets.ndim != 1:
+def labels_of(targets: np.ndarray, n: int, where: str) -> dict[str, list[Cell]]:
+    """The n cells of each column of an array of shape (n,) or (n, t), as text.
+
+    A single column is called ``target``; several are called by their numbers, from 0.
+    """
+    if targets.ndim not in {1, 2} or 0 in targets.shape[1:]:
         raise DataError(
             f"{where}: labels have shape {targets.shape}",
-            hint="one label a row; targets of several values come in a later version",
+            hint="labels are (n,), or (n, t) for t numbers or t marks of 0 and 1 a row",
         )
     if len(targets) != n:
         raise DataError(f"{where}: {n} inputs and {len(targets)} labels")
     if targets.dtype.kind not in "biufUS":
         raise DataError(f"{where}: labels are {targets.dtype}, not numbers or text")
-    return [label_text(value, where=where) for value in targets]
+    if targets.ndim == 1:
+        targets = targets[:, None]
+    names = [SINGLE] if targets.shape[1] == 1 else [str(j) for j in range(targets.shape[1])]
+    return {
+        name: [label_text(value, where=where) for value in column]
+        for name, column in zip(names, targets.T, strict=True)
+    }

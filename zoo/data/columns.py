@@ -85,10 +85,15 @@ class Columns:
 
 
 def target_columns(options: DataOptions, default: str = DEFAULT_TARGET) -> tuple[str, ...]:
-    """The columns that ``--target`` names."""
-    if "," in options.target:
-        raise DataError(
-            f"--target {shown(options.target)}: several targets come in a later version",
-            hint="name one column",
+    """The columns that ``--target`` names, with commas between several.
+
+    Raises:
+        UsageError: a name is empty or stands twice.
+    """
+    names = tuple(name.strip() for name in (options.target or default).split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise UsageError(
+            f"--target {shown(options.target)} names a column twice, or none between commas",
+            hint="--target a,b names the columns a and b",
         )
-    return (options.target or default,)
+    return names

@@ -66,25 +66,37 @@ def open_dataset(
 
 
 def usable(dataset: Dataset) -> tuple[str, ...]:
-    """Warnings about classes with few samples, by name.
+    """Warnings about classes or labels with few samples, by name.
 
     Raises:
-        DataError: there are fewer than two classes to tell apart.
+        DataError: there are fewer than two classes, numbers or sets of labels to tell apart.
     """
-    codes, counts = np.unique(dataset.target.values[dataset.target.values >= 0], return_counts=True)
-    if len(codes) == 0:
+    target = dataset.target
+    values = target.values[target.labelled]
+    if len(values) == 0:
         raise DataError(
             f"data {shown(dataset.name)}: none of {len(dataset)} samples has a label",
             hint="labels are class folders, a target column or a label array",
         )
-    if len(codes) == 1:
+    if target.task != "class" and (values == values[0]).all():
+        what = "number" if target.task == "regression" else "set of labels"
         raise DataError(
-            f"data {shown(dataset.name)} has one class only, "
-            f"{shown(dataset.target.names[codes[0]])}",
+            f"data {shown(dataset.name)}: all {len(values)} labelled samples have one {what}",
+            hint="there must be something to tell apart",
+        )
+    if target.task == "regression":
+        return ()
+    if target.task == "multilabel":
+        kind, codes, counts = "label", np.arange(len(target.names)), (values == 1).sum(axis=0)
+    else:
+        kind, (codes, counts) = "class", np.unique(values, return_counts=True)
+    if kind == "class" and len(codes) == 1:
+        raise DataError(
+            f"data {shown(dataset.name)} has one class only, {shown(target.names[codes[0]])}",
             hint="there must be at least two classes to tell apart",
         )
     return tuple(
-        f"class {shown(dataset.target.names[code])} has {count} "
+        f"{kind} {shown(target.names[code])} has {count} "
         f"{'sample' if count == 1 else 'samples'} only"
         for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
         if count < RARE

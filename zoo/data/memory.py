@@ -1,18 +1,20 @@
-"""Makes a dataset of what a Python caller holds: paths, texts, pictures or arrays."""
+"""Makes a dataset of what a Python caller holds: paths, texts, pictures, arrays, DataFrames."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.data.arrays import samples_of
+from zoo.data.arrays import SINGLE, labels_of, samples_of
+from zoo.data.columns import TEXT_COLUMN, target_columns
+from zoo.data.frames import column, column_names, is_frame
 from zoo.data.names import listed, modality_of, shown, text_name
-from zoo.data.targets import check_task, class_target, label_text, unlabelled
+from zoo.data.targets import Cell, check_task, label_cell, label_text, target_of, unlabelled
 from zoo.errors import DataError
 from zoo.plugin import DataOptions, Dataset, Item, Target
 from zoo.plugin.dataset import SPLITS
@@ -20,7 +22,7 @@ from zoo.plugin.dataset import SPLITS
 
 def from_items(
     items: Iterable[Any] | np.ndarray,
-    labels: Iterable[Any] | np.ndarray | None = None,
+    labels: Any = None,
     *,
     name: str = "data",
     groups: Iterable[Any] | None = None,
@@ -30,14 +32,17 @@ def from_items(
     """The dataset of items in memory, in their own order.
 
     Args:
-        items: paths, texts, PIL images or uint8 arrays (h, w) or (h, w, 3), all of one kind; or
-            one array uint8 (n, h, w[, 1 or 3]) or unicode (n,). A str that names an existing
-            image or audio file is that file, any other str is a text; the two do not mix.
-        labels: n labels (text, integers, bools; None is unlabelled), or None for none at all.
+        items: paths, texts, PIL images or uint8 arrays (h, w) or (h, w, 3), all of one kind, in a
+            sequence or Series; or one array uint8 (n, h, w[, 1 or 3]) or unicode (n,). A str that
+            names an existing image or audio file is that file, any other str is a text; the two
+            do not mix.
+        labels: n labels (text, numbers, bools, or lists of those; None is unlabelled) in a sequence
+            or Series; an array (n,) or (n, t) of t numbers or marks a row; a DataFrame or mapping
+            of t columns; or None for none at all.
         name: what the data is called; items that are not files are called ``name:1``, …
         groups: n groups that never straddle a split; None or "" is no group.
         split: n of ``train``, ``val`` and ``test``.
-        task: ``auto`` or ``class``, as on the command line.
+        task: as on the command line.
 
     Raises:
         DataError: items of several kinds, of an unknown kind, or lengths that differ.
@@ -50,10 +55,8 @@ def from_items(
     notes: tuple[str, ...] = ()
     target: Target = unlabelled(n)
     if labels is not None:
-        texts = [label_text(label, where="labels") for label in labels]
-        _same_length(name, n, texts, "labels")
-        target, note = class_target(texts, where="labels", task=task)
-        notes = (note,)
+        columns = _label_columns(labels, n, name)
+        target, notes = target_of(columns, where="labels", task=task)
     grouped = None
     if groups is not None:
         grouped = np.array([label_text(g, where="groups") or "" for g in groups], dtype=np.str_)
@@ -67,6 +70,52 @@ def from_items(
                 hint=f"splits are {', '.join(SPLITS)}",
             )
     return Dataset(name, modality, made, target, given, grouped, notes)
+
+
+def from_frame(frame: Any, labels: Any, options: DataOptions, *, name: str = "data") -> Dataset:
+    """The dataset of a DataFrame's rows.
+
+    Args:
+        frame: of pandas or polars: a column of inputs as `from_items` takes them, by default its
+            only one or ``text``; of targets, by default ``label``; and of groups if one is named.
+        labels: as `from_items` takes them, instead of a column; or None.
+        options: the columns and the task.
+        name: what the data is called.
+
+    Raises:
+        DataError: a column is not there, or as `from_items`.
+    """
+    names = column_names(frame)
+    hint = "name the columns with input, target and group"
+    sole = names[0] if len(names) == 1 else TEXT_COLUMN
+    items = column(frame, options.input or sole, hint)
+    if options.labelled and labels is None:
+        targets = target_columns(options)
+        labels = {target: column(frame, target, hint) for target in targets}
+    groups = column(frame, options.group, hint) if options.group else None
+    return from_items(items, labels, name=name, groups=groups, task=options.task)
+
+
+def _label_columns(labels: Any, n: int, name: str) -> dict[str, list[Cell]]:
+    """The n cells of each column of labels."""
+    if isinstance(labels, np.ndarray) and labels.dtype != object:
+        return labels_of(labels, n, "labels")
+    if isinstance(labels, np.ndarray) and labels.ndim == 2:
+        labels = {str(j): labels[:, j] for j in range(labels.shape[1])}
+    elif is_frame(labels):
+        labels = {own: column(labels, own, "rename one") for own in column_names(labels)}
+    elif not isinstance(labels, Mapping):
+        own = getattr(labels, "name", None)
+        labels = {own if own and isinstance(own, str) else SINGLE: labels}
+    columns = {
+        key: [label_cell(value, where="labels") for value in values]
+        for key, values in labels.items()
+    }
+    for cells in columns.values():
+        _same_length(name, n, cells, "labels")
+    if not columns:
+        raise DataError(f"data {shown(name)}: a DataFrame without columns holds no labels")
+    return columns
 
 
 def _same_length(name: str, n: int, values: Any, what: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.data.names import listed, shown, split_of
-from zoo.data.targets import class_target, unlabelled
+from zoo.data.targets import Cell, columns_named, target_of, unlabelled
 from zoo.plugin import Dataset, Item
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ class Row:
 
     Attributes:
         item: its sample.
-        cells: of each target column as text; None or blank is unlabelled.
+        cells: of each target column as text, several of a list; None or blank is unlabelled.
         group: rows of one group never straddle a split; blank is no group.
         split: as the data calls it, such as ``dev``; blank for none.
     """
 
     item: Item
-    cells: tuple[str | None, ...] = ()
+    cells: tuple[Cell, ...] = ()
     group: str = ""
     split: str = ""
 
@@ -64,17 +64,15 @@ def dataset_of(
         items = tuple(row.item for row in rows)
         return Dataset(name, modality, items, unlabelled(len(items)), notes=notes)
     rows, split, told = _by_split(rows)
-    (target,) = targets
-    made, rule = class_target(
-        [row.cells[0] for row in rows], where=f"column {shown(target)}", task=options.task
-    )
+    columns = {target: [row.cells[i] for row in rows] for i, target in enumerate(targets)}
+    made, rules = target_of(columns, where=columns_named(targets), task=options.task)
     groups = None
     if group is not None:
         groups = np.array([row.group for row in rows], dtype=np.str_)
         if not options.group:
             told += (f"column {shown(group)}: rows of one group never straddle a split",)
     items = tuple(row.item for row in rows)
-    return Dataset(name, modality, items, made, split, groups, (rule, *notes, *told))
+    return Dataset(name, modality, items, made, split, groups, (*rules, *notes, *told))
 
 
 def _by_split(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.data.names import listed, shown
-from zoo.data.stratify import fold, hold_out, units_of
+from zoo.data.stratify import fold, hold_out, labels_in_strata, numbers_in_strata, units_of
 from zoo.errors import DataError, UsageError
 from zoo.plugin.dataset import SPLITS
 
 if TYPE_CHECKING:
-    from zoo.plugin import Dataset, Fold
+    from zoo.plugin import Dataset, Fold, Target
 
 HOLDOUT_FROM = 1_000  # labelled rows; below, one test split would judge on too few
 TEST_SHARE = 0.2
@@ -57,17 +57,18 @@ class SplitPlan:
             return self.train
         return np.sort(np.concatenate([self.train, self.val]))
 
-    def inner(self, repeat: int, held: int, codes: np.ndarray) -> tuple[Fold, ...]:
+    def inner(self, repeat: int, held: int, codes: np.ndarray | None) -> tuple[Fold, ...]:
         """Folds for the choice of strength inside one outer fit: the repeat's other folds.
 
-        Rows of a class that the inner fit lacks do not judge; `codes` are the dataset's.
+        Rows of a class that the inner fit lacks do not judge; `codes` are the dataset's, None where
+        its target is not of classes.
         """
         outer = self.repeats[repeat][held][0]
         folds = []
         for i, (_, rows) in enumerate(self.repeats[repeat]):
             if i != held:
                 fit = np.setdiff1d(outer, rows, assume_unique=True)
-                judge = rows[np.isin(codes[rows], codes[fit])]
+                judge = rows if codes is None else rows[np.isin(codes[rows], codes[fit])]
                 folds += [(fit, judge)] if len(judge) else []
         return tuple(folds)
 
@@ -76,22 +77,24 @@ def plan_splits(dataset: Dataset, digests: np.ndarray, seed: int = 0) -> SplitPl
     """The roles of all rows, the same for the same samples and seed in any order.
 
     Given splits win. Else from 1,000 labelled rows on a stratified fifth is the test, and below
-    that 5 repeats of 5 folds judge. Byte-identical rows and groups never straddle what is drawn
-    here; where given splits tear them apart, a note counts them.
+    that 5 repeats of 5 folds judge. Strata are the classes, or bins of numbers, or rare labels.
+    Byte-identical rows and groups never straddle what is drawn here; where given splits tear them
+    apart, a note counts them.
 
     Args:
-        dataset: n items with class targets.
+        dataset: n items with targets.
         digests: (n, 16) uint8, equal where samples are byte-identical.
         seed: of every draw, at least 0.
 
     Raises:
-        DataError: nothing to train on, nothing to judge on, or fewer than two classes to train.
+        DataError: nothing to train on, nothing to judge on, or training rows of a single class,
+            number or set of labels.
     """
     if digests.shape != (len(dataset), 16) or digests.dtype != np.uint8:
         raise UsageError(f"digests must be ({len(dataset)}, 16) uint8, not {digests.shape}")
     if seed < 0:
         raise UsageError(f"seed must be at least 0, not {seed}")
-    rows = np.flatnonzero(dataset.target.values >= 0)
+    rows = np.flatnonzero(dataset.target.labelled)
     draw = _Draw(dataset, digests, rows, seed)
     given = dict.fromkeys(SPLITS, rows[:0])
     if dataset.split is not None:
@@ -107,14 +110,14 @@ def plan_splits(dataset: Dataset, digests: np.ndarray, seed: int = 0) -> SplitPl
     if len(given["test"]) or len(given["val"]):
         return _given(dataset, given, draw, notes)
     if len(rows) >= HOLDOUT_FROM:
-        held = hold_out(draw.units, draw.codes, TEST_SHARE, draw.generator(0))
+        held = hold_out(draw.units, draw.strata, TEST_SHARE, draw.generator(0), pin=draw.pin)
         if not held.any():
             raise _inseparable(dataset)
         train, test = rows[~held], rows[held]
         notes += _unseen(dataset, train, test)
-        _check_classes(dataset, train)
+        _check_varied(dataset, train)
         return SplitPlan("holdout", train, rows[:0], test, draw.folds(train, stream=1), notes=notes)
-    _check_classes(dataset, rows)
+    _check_varied(dataset, rows)
     repeats = tuple(draw.folds(rows, stream=2 + r) for r in range(REPEATS))
     if not all(repeats):
         raise _inseparable(dataset)
@@ -133,7 +136,8 @@ class _Draw:
     def __init__(self, dataset: Dataset, digests: np.ndarray, rows: np.ndarray, seed: int) -> None:
         groups = None if dataset.groups is None else dataset.groups[rows]
         self.rows = rows
-        self.codes = dataset.target.values[rows]
+        self.pin = dataset.target.task == "class"
+        self.strata = _strata(dataset.target, rows)
         self.samples = units_of(digests[rows])
         self.units = self.samples if groups is None else units_of(digests[rows], groups)
         self._seed = seed
@@ -145,22 +149,34 @@ class _Draw:
         """At most 5 (fit, held) pairs of row numbers inside `rows`."""
         at = np.searchsorted(self.rows, rows)
         units = np.unique(self.units[at], return_inverse=True)[1]
-        numbers = fold(units, self.codes[at], FOLDS, self.generator(stream))
+        numbers = fold(units, self.strata[at], FOLDS, self.generator(stream), pin=self.pin)
         return tuple(
             (rows[numbers != f], rows[numbers == f]) for f in range(numbers.max(initial=-1) + 1)
         )
+
+
+def _strata(target: Target, rows: np.ndarray) -> np.ndarray:
+    """Codes of what is to be even among the parts."""
+    if target.task == "regression":
+        return numbers_in_strata(target.values[rows])
+    return (
+        labels_in_strata(target.values[rows])
+        if target.task == "multilabel"
+        else target.values[rows]
+    )
 
 
 def _given(
     dataset: Dataset, given: dict[str, np.ndarray], draw: _Draw, notes: tuple[str, ...]
 ) -> SplitPlan:
     train, val, test = (given[split] for split in SPLITS)
-    _check_classes(dataset, train)
+    _check_varied(dataset, train)
     judge = "test" if len(test) else "val"
     notes += _across(draw, given) + _unseen(dataset, train, given[judge])
     if len(test) and len(val):
-        codes = dataset.target.values
-        judged = val[np.isin(codes[val], codes[train])]  # no strength can win an unseen class
+        codes, judged = dataset.target.values, val
+        if dataset.target.task == "class":
+            judged = val[np.isin(codes[val], codes[train])]  # no strength can win an unseen class
         folds = ((train, judged),) if len(judged) else draw.folds(train, stream=1)
         return SplitPlan("holdout", train, val, test, folds, notes=notes)
     if judge == "val":
@@ -172,7 +188,9 @@ def _notes(dataset: Dataset, rows: np.ndarray, draw: _Draw) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     if len(rows) < len(dataset):
         notes += (f"{len(dataset) - len(rows)} of {len(dataset)} rows have no label: not used",)
-    pairs = np.unique(np.stack([draw.samples, draw.codes]), axis=1)
+    values = dataset.target.values[rows]
+    same = np.unique(values, axis=0, return_inverse=True)[1].ravel()
+    pairs = np.unique(np.stack([draw.samples, same]), axis=1)
     torn = int((np.bincount(pairs[0]) > 1).sum()) if len(rows) else 0
     if torn:
         notes += (f"{torn} samples occur more than once with different labels",)
@@ -194,14 +212,33 @@ def _across(draw: _Draw, given: dict[str, np.ndarray]) -> tuple[str, ...]:
 
 
 def _unseen(dataset: Dataset, train: np.ndarray, judge: np.ndarray) -> tuple[str, ...]:
-    codes = np.setdiff1d(dataset.target.values[judge], dataset.target.values[train])
+    target, what = dataset.target, "classes"
+    if target.task == "regression":
+        return ()
+    if target.task == "multilabel":
+        what = "labels"
+        there, known = target.values[judge].any(axis=0), target.values[train].any(axis=0)
+        codes = np.flatnonzero(there & ~known)
+    else:
+        codes = np.setdiff1d(target.values[judge], target.values[train])
     if not len(codes):
         return ()
-    names = listed(dataset.target.names[code] for code in codes)
-    return (f"classes that judge but have no row in train: {names}",)
+    names = listed(target.names[code] for code in codes)
+    return (f"{what} that judge but have no row in train: {names}",)
 
 
-def _check_classes(dataset: Dataset, train: np.ndarray) -> None:
+def _check_varied(dataset: Dataset, train: np.ndarray) -> None:
+    """Raise DataError where there is nothing to tell apart in the training rows."""
+    target = dataset.target
+    if target.task != "class":
+        values = target.values[train]
+        if not len(values) or (values == values[0]).all():
+            what = "number" if target.task == "regression" else "set of labels"
+            raise DataError(
+                f"data {shown(dataset.name)}: all {len(values)} rows to train on have one {what}",
+                hint="training needs rows that differ in what is to be predicted",
+            )
+        return
     codes = np.unique(dataset.target.values[train])
     if len(codes) < 2:
         only = f", {shown(dataset.target.names[codes[0]])}" if len(codes) else ""
@@ -213,7 +250,8 @@ def _check_classes(dataset: Dataset, train: np.ndarray) -> None:
 
 def _inseparable(dataset: Dataset) -> DataError:
     return DataError(
-        f"data {shown(dataset.name)}: each sample, group or set of duplicates is the only one of "
-        "some class, so that nothing can be held out to judge",
+        f"data {shown(dataset.name)}: each sample, group or set of duplicates is the only one "
+        f"{'of some class' if dataset.target.task == 'class' else 'there is'}, so that nothing can "
+        "be held out to judge",
         hint="add samples, or give train and test splits",
     )

@@ -1,11 +1,13 @@
-"""Deals rows into parts with even classes, without ever tearing a unit apart.
+"""Deals rows into parts with even classes or strata, without ever tearing a unit apart.
 
 A unit is what must stay together: byte-identical duplicates and rows of one group, taken
 transitively. Units are numbered by their lowest digest, so that the outcome depends on the
 samples and the seed alone, never on the order of rows or files. Within a class the parts of
 units of one row are within one row of the exact share; larger units are dealt greedily by the
 least squares of what each class still lacks. A class that lives in a single unit cannot be in
-two parts: it stays where heads are fitted.
+two parts: it stays where heads are fitted. Strata of numbers and of labels (`numbers_in_strata`,
+`labels_in_strata`) are dealt as classes are, but nothing has to be in every part: there any unit
+may be held out.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+
+_BINS = 10  # of numbers
+_PER_BIN = 5  # rows, one for each fold
 
 
 def units_of(digests: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
@@ -45,11 +50,45 @@ def units_of(digests: np.ndarray, groups: np.ndarray | None = None) -> np.ndarra
     return np.unique(roots[sample], return_inverse=True)[1].astype(np.int64)
 
 
+def numbers_in_strata(values: np.ndarray) -> np.ndarray:
+    """(n,) int64 codes of at most 10 quantile bins of (n, t) finite numbers, 5 rows or more each.
+
+    Several numbers are ordered by the sum of their ranks: numbers that rise together are in the
+    same bins, whatever their units. Equal numbers share a bin.
+    """
+    ranks = np.zeros(len(values), dtype=np.int64)
+    for column in values.T:
+        ranks += np.searchsorted(np.sort(column), column)
+    bins = max(1, min(_BINS, len(values) // _PER_BIN))
+    edges = np.sort(ranks)[np.arange(1, bins) * len(values) // bins]
+    return np.unique(np.searchsorted(edges, ranks, side="right"), return_inverse=True)[1]
+
+
+def labels_in_strata(marks: np.ndarray) -> np.ndarray:
+    """(n,) int64 codes of (n, l) marks of 0 and 1: each row's rarest label, or that it has none.
+
+    What iterative stratification begins with (Sechidis, Tsoumakas, Vlahavas 2011): the rarest
+    labels are the ones that chance would deal unevenly.
+    """
+    order = np.argsort(marks.sum(axis=0, dtype=np.int64), kind="stable")
+    rarest_first = marks[:, order] == 1
+    first = np.where(rarest_first.any(axis=1), rarest_first.argmax(axis=1), marks.shape[1])
+    return np.unique(first, return_inverse=True)[1]
+
+
 def hold_out(
-    units: np.ndarray, codes: np.ndarray, share: float, rng: np.random.Generator
+    units: np.ndarray,
+    codes: np.ndarray,
+    share: float,
+    rng: np.random.Generator,
+    *,
+    pin: bool = True,
 ) -> np.ndarray:
-    """(n,) bool: the rows held out, about `share` of all and, within a row, of each class."""
-    table = _Table.of(units, codes)
+    """(n,) bool: the rows held out, about `share` of all and, within a row, of each class.
+
+    With `pin` a class's only unit is never held out, and a class is in both parts if it can be.
+    """
+    table = _Table.of(units, codes, pin=pin)
     parts = table.deal_large(np.array([1 - share, share]), rng, pinned=0)
     held = table.per_class(parts == 1)
     singles = table.singles(parts, rng)
@@ -64,19 +103,23 @@ def hold_out(
     for chosen, m in zip(singles, count.tolist(), strict=True):
         parts[chosen[:m]] = 1
         parts[chosen[m:]] = 0
-    table.spread(parts, crowded=[1], others=[0])
+    if pin:
+        table.spread(parts, crowded=[1], others=[0])
     free = np.flatnonzero(~table.pinned)
     if len(free) and not (parts == 1).any():
         parts[free[np.argmin(table.sizes[free])]] = 1
     return np.asarray(parts[units] == 1)
 
 
-def fold(units: np.ndarray, codes: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+def fold(
+    units: np.ndarray, codes: np.ndarray, k: int, rng: np.random.Generator, *, pin: bool = True
+) -> np.ndarray:
     """(n,) int64 fold numbers below `k`; -1 for rows that are in no fold, only fitted on.
 
-    There are fewer folds where there are fewer units, and none where each class is one unit.
+    There are fewer folds where there are fewer units, and none where each class is one unit;
+    without `pin` only where there is but one unit.
     """
-    table = _Table.of(units, codes)
+    table = _Table.of(units, codes, pin=pin)
     k = min(k, int((~table.pinned).sum()))
     if not k:
         return np.full(len(units), -1, dtype=np.int64)
@@ -95,7 +138,8 @@ def fold(units: np.ndarray, codes: np.ndarray, k: int, rng: np.random.Generator)
         count[most[: len(chosen) - int(count.sum())]] += 1
         parts[chosen] = np.repeat(np.arange(k), count)
         have[c] += count
-    table.spread(parts, crowded=list(range(k)), others=list(range(k)))
+    if pin:
+        table.spread(parts, crowded=list(range(k)), others=list(range(k)))
     used = np.unique(parts[parts >= 0])
     return np.asarray(np.where(parts >= 0, np.searchsorted(used, parts), -1)[units])
 
@@ -108,18 +152,21 @@ class _Table:
     code: np.ndarray  # (p,)
     rows: np.ndarray  # (p,)
     sizes: np.ndarray  # (u,) rows of each unit
-    pinned: np.ndarray  # (u,) whether a unit is the only one of some class
+    pinned: (
+        np.ndarray
+    )  # (u,) whether a unit is never held out: the only one of some class, or of all
     classes: int
 
     @classmethod
-    def of(cls, units: np.ndarray, codes: np.ndarray) -> _Table:
+    def of(cls, units: np.ndarray, codes: np.ndarray, *, pin: bool = True) -> _Table:
         classes = int(codes.max(initial=-1)) + 1
         pairs, rows = np.unique(units * max(classes, 1) + codes, return_counts=True)
         unit, code = np.divmod(pairs, max(classes, 1))
         homes = np.bincount(code, minlength=classes)
         sizes = np.bincount(units)
-        pinned = np.zeros(len(sizes), dtype=bool)
-        pinned[unit[homes[code] == 1]] = True
+        pinned = np.full(len(sizes), len(sizes) == 1)
+        if pin:
+            pinned[unit[homes[code] == 1]] = True
         return cls(unit, code, rows, sizes, pinned, classes)
 
     def per_class(self, chosen: np.ndarray | None = None) -> np.ndarray:

@@ -17,7 +17,7 @@ from zoo.data.home import Home
 from zoo.data.named_files import are_files, named_files, one_modality, split_by_folder
 from zoo.data.names import existing, listed, modality_of, short_name, shown, split_of, text_name
 from zoo.data.rows import Row, dataset_of
-from zoo.data.targets import check_task, label_text
+from zoo.data.targets import check_task, label_cell, label_text
 from zoo.errors import DataError
 from zoo.plugin import DataOptions, Dataset, DatasetReader, Item
 from zoo.plugin.dataset import SPLITS
@@ -29,7 +29,7 @@ File = tuple[str, Path, str | None]  # the table's name for items, its path, its
 
 
 class TableReader(DatasetReader):
-    """Rows of named columns: an input, a target and perhaps a group and a split.
+    """Rows of named columns: an input, one target or several, perhaps a group and a split.
 
     Files are UTF-8, with or without a byte order mark; the first line of a CSV or TSV file names
     its columns. A blank target is unlabelled; a blank group is no group. Inputs are texts, or image
@@ -237,7 +237,7 @@ def _json_rows(name: str, text: str, choose: _Choose) -> tuple[Columns | None, l
         if not isinstance(sample, str):
             kind = type(sample).__name__
             raise DataError(f"{where}: {shown(columns.input)} is not a text but {kind}")
-        targets = tuple(label_text(value[column], where=where) for column in columns.targets)
+        targets = tuple(label_cell(value[column], where=where) for column in columns.targets)
         group, split = (
             None if column is None else label_text(value[column], where=where)
             for column in (columns.group, columns.split)

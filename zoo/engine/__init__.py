@@ -11,6 +11,7 @@ from zoo.engine.calibration import (
     fit_shrunk_temperature,
     fit_vector_scaling,
     log_softmax,
+    sigmoid,
     softmax,
     squared_errors,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "sample_digest",
     "search_lda",
     "search_logistic",
+    "sigmoid",
     "softmax",
     "spooled",
     "squared_distances",

@@ -125,6 +125,11 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return np.asarray(np.exp(log_softmax(scores)))
 
 
+def sigmoid(scores: np.ndarray) -> np.ndarray:
+    """Probabilities of log odds of any shape, in float64."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -np.asarray(scores, np.float64))))
+
+
 def expected_calibration_error(
     probabilities: np.ndarray, codes: np.ndarray, bins: int = 15, *, equal_mass: bool = False
 ) -> float:

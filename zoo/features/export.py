@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,10 @@ def export(extracted: Extracted, split: np.ndarray, path: Path) -> None:
         extracted: rows and the data they belong to; folders list items by code points, tables by
             row.
         split: (n,) split names; an empty name (unlabelled) sorts last.
-        path: ends in .npz (all arrays, labels as unicode) or .safetensors (labels as int64 with
-            names, items and splits in the metadata).
+        path: ends in .npz (all arrays, class labels as unicode) or .safetensors (class labels as
+            int64 codes; names, items and splits in the metadata). Numbers are float64, (n,) or
+            (n, t), NaN where there is none; marks of several labels int8 (n, l), -1 where unknown;
+            an .npz then has their `names`.
 
     Raises:
         DataError: the file cannot be written.
@@ -46,14 +49,23 @@ def export(extracted: Extracted, split: np.ndarray, path: Path) -> None:
     )
     data = extracted.dataset
     features = np.ascontiguousarray(extracted.features[order], dtype=np.float32)
-    codes = data.target.values[order].astype(np.int64)
+    labels = data.target.values[order]
+    several = data.target.task in {"regression", "multilabel"}
+    if several and data.target.task == "regression" and labels.shape[1] == 1:
+        labels = labels[:, 0]
     items = np.array([data.items[i].name for i in order], dtype=np.str_)
     splits = split[order].astype(np.str_)
     with replacing(path) as temporary:
         if path.suffix == ".npz":
-            labels = np.array([data.target.names[c] if c >= 0 else "" for c in codes], np.str_)
+            names = np.array(data.target.names, np.str_)
+            if not several:
+                labels = np.array([names[c] if c >= 0 else "" for c in labels], np.str_)
+            save = partial(np.savez, features=features, items=items, split=splits, labels=labels)
             with temporary.open("wb") as file:
-                np.savez(file, features=features, labels=labels, items=items, split=splits)
+                if several:
+                    save(file, names=names)
+                else:
+                    save(file)
         else:
             from safetensors.numpy import save_file
 
@@ -62,4 +74,5 @@ def export(extracted: Extracted, split: np.ndarray, path: Path) -> None:
                 "items": json.dumps(items.tolist(), ensure_ascii=False),
                 "split": json.dumps(splits.tolist()),
             }
-            save_file({"features": features, "labels": codes}, temporary, metadata)
+            labels = np.ascontiguousarray(labels if several else labels.astype(np.int64))
+            save_file({"features": features, "labels": labels}, temporary, metadata)

@@ -54,8 +54,10 @@ class Target:
 
     Attributes:
         task: the kind of target.
-        values: for ``class`` (n,) int64 codes into names, UNLABELLED where there is no label.
-        names: class names in code-point order, one per code.
+        values: for ``class`` (n,) int64 codes into names, UNLABELLED where there is no label; for
+            ``regression`` (n, t) float64, NaN where there is no number; for ``multilabel`` (n, l)
+            int8 of 0 and 1, UNLABELLED where it is not known whether the label applies.
+        names: class names in code-point order, one per code; of the t numbers; of the l labels.
     """
 
     task: Task
@@ -69,6 +71,15 @@ class Target:
         code = {name: i for i, name in enumerate(names)}
         values = np.array([code[x] if x else UNLABELLED for x in labels], dtype=np.int64)
         return cls("class", values, names)
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """(n,) bool: the rows that can be trained and judged on, all their values being there."""
+        values = self.values.reshape(len(self.values), -1)
+        if self.task == "none" or not values.shape[1]:
+            return np.zeros(len(values), np.bool_)
+        there = np.isfinite(values) if self.task == "regression" else values != UNLABELLED
+        return np.asarray(there.all(axis=1))
 
     def take(self, rows: np.ndarray) -> Target:
         """The same target for some rows."""
@@ -131,7 +142,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class DataOptions:
-    """What the user says about data: the columns of inputs, targets and groups; the task."""
+    """What the user says about data: the columns of inputs, targets and groups; the task.
+
+    `target` names several columns with commas between them.
+    """
 
     input: str = ""
     target: str = ""

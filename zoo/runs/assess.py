@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.engine import log_softmax, softmax
+from zoo.engine import log_softmax, sigmoid, softmax
 from zoo.heads.calibration import Calibration, fit_calibration
 from zoo.metrics import evaluate
 from zoo.plugin import ArrayRows, Fold, Head, SearchResult, Target
+from zoo.runs.tasks import metrics_of
 
 if TYPE_CHECKING:
     from zoo.data.splits import SplitPlan
@@ -25,11 +26,14 @@ class Assessment:
     Attributes:
         head: refitted on all rows that are not test.
         search: the search that chose its strength.
-        calibration: fitted on the search's out-of-fold scores; None where it kept none.
+        calibration: fitted on the search's out-of-fold scores; None where it kept none, or where
+            the target is not of classes.
         metrics: name -> value, low, high.
         rows: (m,) row numbers that were judged.
-        scores: (m, k) the head's own; with repeated folds the mean log probabilities.
-        probabilities: (m, k) calibrated; with repeated folds of their mean logarithms.
+        scores: (m, k) the head's own; with repeated folds the mean log probabilities of classes,
+            numbers or log odds of labels.
+        probabilities: (m, k) calibrated; with repeated folds of their mean logarithms; of labels
+            that of each; (m, 0) for numbers.
         seconds: wall time of searching, calibrating and fitting the final head.
         evaluation_seconds: wall time of everything else here.
     """
@@ -80,7 +84,7 @@ def assess(
     Args:
         make_head: gives a new untrained head.
         features: (n, d) rows.
-        target: n class codes.
+        target: n class codes, or n rows of numbers or labels.
         plan: which rows are for what.
         seed: of heads and bootstraps.
         threads: upper bound for the heads.
@@ -95,19 +99,18 @@ def assess(
     seconds = time.perf_counter() - judged
     if measured is None:
         measured = _judge(head, calibration, features[rows])
-        scores, calibrated = measured.scores, measured.calibrated
-    else:
-        scores, calibrated = (
-            log_softmax(part).mean(axis=0) for part in (measured.scores, measured.calibrated)
+    if target.task == "class":
+        metrics = evaluate(
+            measured.scores,
+            target.values[rows],
+            target.names,
+            seed,
+            calibrated=None if calibration is None else measured.calibrated,
+            sets=None if calibration is None else measured.sets,
         )
-    metrics = evaluate(
-        measured.scores,
-        target.values[rows],
-        target.names,
-        seed,
-        calibrated=None if calibration is None else measured.calibrated,
-        sets=None if calibration is None else measured.sets,
-    )
+    else:
+        metrics = metrics_of(measured.scores, target.take(rows), seed)
+    scores, probabilities = _merged(measured, target.task)
     return Assessment(
         head,
         search,
@@ -115,10 +118,23 @@ def assess(
         metrics,
         rows,
         scores,
-        softmax(scores if calibration is None else calibrated),
+        probabilities,
         seconds,
         time.perf_counter() - start - seconds,
     )
+
+
+def _merged(measured: _Judged, task: str) -> tuple[np.ndarray, np.ndarray]:
+    """The (m, k) scores and probabilities of one evaluation, or of r repeats together."""
+    scores, calibrated = measured.scores, measured.calibrated
+    if scores.ndim == 3:
+        parts = (scores, calibrated)
+        if task == "class":
+            parts = (log_softmax(scores), log_softmax(calibrated))
+        scores, calibrated = (part.mean(axis=0) for part in parts)
+    if task == "regression":
+        return scores, np.empty((len(scores), 0))
+    return scores, softmax(calibrated) if task == "class" else sigmoid(scores)
 
 
 @dataclass(frozen=True)
@@ -142,7 +158,9 @@ class _Trainer:
         place[rows] = np.arange(len(rows))
         inner = [(place[fit], place[held]) for fit, held in folds]
         search = head.search(some, labels, inner) if inner else SearchResult()
-        calibration = fit_calibration(search.held_scores, labels.values, coverage=self.coverage)
+        calibration = None
+        if labels.task == "class":
+            calibration = fit_calibration(search.held_scores, labels.values, coverage=self.coverage)
         head.fit(some, labels, seed=self.seed)
         return head, search, calibration
 
@@ -161,13 +179,14 @@ def _out_of_fold(train: _Trainer, plan: SplitPlan) -> _Judged:
     Inside a fold the strength is chosen on the other folds of the same repeat in turn.
     """
     target = train.target
+    codes = target.values if target.task == "class" else None
     place = np.full(len(train.features), -1, np.int64)
     place[plan.judge] = np.arange(len(plan.judge))
     shape = len(plan.repeats), len(plan.judge), len(target.names)
     out = _Judged(np.zeros(shape), np.zeros(shape), np.zeros(shape, np.bool_))
     for repeat, outer in enumerate(plan.repeats):
         for number, (fit_on, held) in enumerate(outer):
-            head, _, calibration = train(fit_on, plan.inner(repeat, number, target.values))
+            head, _, calibration = train(fit_on, plan.inner(repeat, number, codes))
             judged = _judge(head, calibration, train.features[held])
             out.scores[repeat, place[held]] = judged.scores
             out.calibrated[repeat, place[held]] = judged.calibrated

@@ -69,7 +69,9 @@ def run_extract(
 def _splits(extracted: Extracted, options: RunOptions) -> np.ndarray:
     """(n,) split names: as given, else as a transfer would split; empty where it could not."""
     plan = None
-    if extracted.dataset.split is None and len(extracted.dataset.target.names) > 1:
+    target = extracted.dataset.target
+    varied = len(target.names) > 1 if target.task == "class" else target.labelled.any()
+    if extracted.dataset.split is None and varied:
         try:
             plan = plan_splits(extracted.dataset, extracted.keys, options.seed)
         except DataError as error:

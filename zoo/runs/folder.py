@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from zoo.heads.calibration import Calibration, without_calibration
 if TYPE_CHECKING:
     from zoo.plugin import Head
     from zoo.registry import Registry
+    from zoo.runs.tasks import Table
 
 _PLAN_KEYS = frozenset({"names", "options", "resolved", "contract", "column"})
 _SUMMARY_KEYS = frozenset({"run", "model", "data", "features", "head", "evaluation"})
@@ -53,8 +54,13 @@ class Run:
         return dict(self.summary["evaluation"]["metrics"])
 
     @property
+    def task(self) -> str:
+        """What is predicted: ``class``, ``regression`` or ``multilabel``."""
+        return str(self.plan.get("task", "class"))  # not told by runs before there were others
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """Class names by code."""
+        """Class names by code; names of the numbers; the labels."""
         return tuple(self.plan["names"])
 
     @property
@@ -117,7 +123,7 @@ def save_run(
     ledger: dict[str, Any],
     head: Head,
     calibration: Calibration | None,
-    predictions: list[tuple[str, str, str, str, float]],
+    predictions: Table,
     features: np.ndarray,
     registry: Registry,
 ) -> Run:
@@ -207,6 +213,13 @@ def list_runs(base: Path) -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
+def write_csv(file: TextIO, table: Table) -> None:
+    """Rows of text, made safe, and numbers, with all their digits."""
+    writer = csv.writer(file, lineterminator="\n")
+    for row in table:
+        writer.writerow([safe_cell(c) if isinstance(c, str) else repr(float(c)) for c in row])
+
+
 def safe_cell(text: str) -> str:
     """A CSV cell that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
@@ -229,13 +242,9 @@ def _load_head(
     return type(made).from_state(without_calibration(state)), calibration
 
 
-def _csv(predictions: list[tuple[str, str, str, str, float]]) -> bytes:
+def _csv(table: Table) -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["item", "split", "label", "prediction", "probability"])
-    for item, split, label, prediction, probability in predictions:
-        cells = [safe_cell(cell) for cell in (item, split, label, prediction)]
-        writer.writerow([*cells, f"{probability:.6f}"])
+    write_csv(text, table)
     return text.getvalue().encode("utf-8")
 
 

@@ -26,10 +26,11 @@ class RunOptions:
     """Choices with one name everywhere: on the command line, in Python and in run.json.
 
     Attributes:
-        input, target, group, task: what in the data is what.
-        head: name of the head to train.
+        input, target, group, task: what in the data is what; several targets with commas between.
+        head: name of the head to train; ``auto`` is ridge for numbers, else logistic.
         out: the run's folder; None picks ``./runs/<name>``.
-        coverage: share of samples whose conformal set should hold their class, in (0, 1).
+        coverage: share of samples whose conformal set should hold their class, in (0, 1); of no
+            account where the targets are not classes.
         limit: at most so many samples, drawn by `seed`; 0 for all.
         preprocess: overrides, as a TOML file, ``key=value,...`` or a mapping of its keys.
         threads: None for all that the process may use.
@@ -43,7 +44,7 @@ class RunOptions:
     target: str = ""
     group: str = ""
     task: str = "auto"
-    head: str = "logistic"
+    head: str = "auto"
     out: Path | str | None = None
     seed: int = 0
     coverage: float = 0.9

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.engine import softmax
+from zoo.data import is_frame
+from zoo.engine import sigmoid, softmax
 from zoo.errors import DataError, SourceError, UsageError
 from zoo.features import extract, open_model
 from zoo.features.provenance import changed
 from zoo.plugin import ArrayRows, Dataset, Item, Source, Target
 from zoo.runs.prepare import open_unlabelled
+from zoo.runs.tasks import named
 
 if TYPE_CHECKING:
     from zoo.features import BadItem, Extracted, Model
@@ -25,22 +27,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One sample's label and what else it may be.
+    """What is said of one sample; what its run's task does not have is None.
 
     Attributes:
         item: its name.
         label: the class of the head's highest score.
         probability: the label's.
-        probabilities: of all classes, in the order of `names`; calibrated where the run is.
+        probabilities: of all classes or labels, in the order of `names`; of classes they are
+            calibrated where the run is.
         conformal_set: names of the classes of its conformal set, likeliest first, at the run's
             coverage; None where the run is not calibrated.
+        labels: names of the labels with a probability above one half, where a sample may have
+            several.
+        values: the numbers, in the order of `names`, where numbers are predicted.
     """
 
     item: str
-    label: str
-    probability: float
-    probabilities: tuple[float, ...]
+    label: str | None = None
+    probability: float | None = None
+    probabilities: tuple[float, ...] | None = None
     conformal_set: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = None
+    values: tuple[float, ...] | None = None
 
 
 class Predictions(list[Prediction]):
@@ -49,15 +57,16 @@ class Predictions(list[Prediction]):
     bad: tuple[BadItem, ...] = ()
     forwards: int = 0
     names: tuple[str, ...] = ()
+    task: str = "class"
 
 
 def run_predict(registry: Registry, run: Run, inputs: Any, *, options: RunOptions) -> Predictions:
-    """Labels with probabilities for files, folders, tables or items in memory.
+    """Labels with probabilities, or numbers, for files, folders, tables or items in memory.
 
     Args:
         registry: knows providers, readers and heads.
         run: a finished run.
-        inputs: one path or several (files, folders, CSV), or a sequence of items.
+        inputs: one path or several (files, folders, CSV), a sequence of items or a DataFrame.
         options: how to compute; columns as when training unless given.
 
     Raises:
@@ -80,23 +89,39 @@ def run_predict(registry: Registry, run: Run, inputs: Any, *, options: RunOption
     with registry.blaming("head", trained["head"]):
         scores = run.head.scores(ArrayRows(extracted.features))
     if scores.shape[1] != len(run.names):
-        raise DataError(f"the head of '{run.folder}' has {scores.shape[1]} classes")
+        raise DataError(f"the head of '{run.folder}' has {scores.shape[1]} outputs")
+    names = [item.name for item in extracted.dataset.items]
+    out = Predictions(_said(run, names, scores))
+    out.bad, out.forwards = extracted.bad, extracted.forwards
+    out.names, out.task = run.names, run.task
+    return out
+
+
+def _said(run: Run, items: list[str], scores: np.ndarray) -> Iterator[Prediction]:
+    """What (n, k) scores of a run's head say of its items."""
+    if run.task == "regression":
+        if not np.isfinite(scores).all():
+            raise DataError(f"the head of '{run.folder}' predicts numbers that are not finite")
+        for item, row in zip(items, scores, strict=True):
+            yield Prediction(item, values=tuple(row.tolist()))
+        return
+    if run.task == "multilabel":
+        for item, row in zip(items, sigmoid(scores), strict=True):
+            labels = named(run.names, row > 0.5)
+            yield Prediction(item, probabilities=tuple(row.tolist()), labels=labels)
+        return
     best, calibration = scores.argmax(axis=1), run.calibration
     calibrated = scores if calibration is None else calibration.apply(scores)
     chances = softmax(calibrated)
     sets = None if calibration is None else calibration.sets(calibrated)
-    out = Predictions(
-        Prediction(
-            item.name,
+    for i, item in enumerate(items):
+        yield Prediction(
+            item,
             run.names[best[i]],
             float(chances[i, best[i]]),
             tuple(chances[i].tolist()),
             None if sets is None else _names(run.names, chances[i], sets[i]),
         )
-        for i, item in enumerate(extracted.dataset.items)
-    )
-    out.bad, out.forwards, out.names = extracted.bad, extracted.forwards, run.names
-    return out
 
 
 def _names(names: tuple[str, ...], chances: np.ndarray, chosen: np.ndarray) -> tuple[str, ...]:
@@ -154,6 +179,9 @@ def _dataset(registry: Registry, inputs: Any, options: RunOptions, column: str) 
     """One dataset of all inputs, without labels; `column` was the input when training."""
     if isinstance(inputs, str | Path):
         inputs = [inputs]
+    if is_frame(inputs):
+        chosen = replace(options, input=options.input or column)
+        return open_unlabelled(registry, inputs, chosen)
     inputs = list(inputs)
     if not inputs:
         raise DataError("there is nothing to predict")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.data import from_items, open_dataset
-from zoo.errors import SourceError
+from zoo.data import from_frame, from_items, is_frame, open_dataset
+from zoo.errors import SourceError, UsageError
 from zoo.plugin import DatasetReader
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ def open_data(registry: Registry, data: Any, labels: Any, options: RunOptions) -
 
     Args:
         registry: knows the readers.
-        data: a path or reference as str or Path; otherwise a sequence of items.
-        labels: one label an item, for items in memory; else None.
+        data: a path or reference as str or Path; otherwise a sequence of items, or a DataFrame.
+        labels: of items in memory, as `zoo.data.from_items` takes them; else None.
         options: columns and task; at most `limit` samples, drawn by `seed` and kept in order.
     """
     return limited(_opened(registry, data, labels, options, labelled=True), options)
@@ -48,6 +48,16 @@ def _opened(
     if labels is None and isinstance(data, str | Path):
         readers = _readers(registry, str(data).partition(":")[0], options.say)
         return open_dataset(data, readers, options.data_options(labelled=labelled))
+    chosen = options.data_options(labelled=labelled)
+    if is_frame(data):
+        return from_frame(data, labels, chosen)
+    columns = {name: getattr(chosen, name) for name in ("input", "target", "group")}
+    if labelled and any(columns.values()):
+        name = next(name for name, value in columns.items() if value)
+        raise UsageError(
+            f"{name} {columns[name]!r} names a column, and these items have none",
+            hint="give a DataFrame or a table, or leave it out",
+        )
     return from_items(data, labels, task=options.task)
 
 

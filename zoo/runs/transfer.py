@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from zoo.features import extract, open_model
 from zoo.runs.assess import Assessment, assess
 from zoo.runs.folder import Run, RunPlace, save_run
 from zoo.runs.prepare import open_data
+from zoo.runs.tasks import PRIMARY, check_head, head_for, predictions_table
 
 if TYPE_CHECKING:
     from zoo.data.splits import SplitPlan
@@ -50,11 +52,15 @@ def run_transfer(
 
 def _transfer(registry: Registry, source: str, data: Any, labels: Any, options: RunOptions) -> Run:
     started = time.perf_counter()
-    make_head = _head_maker(registry, options.head)
-    place = RunPlace.of(options.out, source, _name(data), options.head)
+    if options.head != "auto":
+        registry.create("head", options.head)  # a wrong name costs nothing
+    RunPlace.of(options.out, source, _name(data), options.head)  # nor does a taken place
     model = open_model(registry, source, options.load_options())
     dataset = open_data(registry, data, labels, options)
     usable(dataset)
+    options = replace(options, head=head_for(dataset.target.task, options.head))
+    make_head = _head_maker(registry, options.head, dataset)
+    place = RunPlace.of(options.out, source, _name(data), options.head)
     with registry.blaming("provider", model.source.provider):
         extracted = extract(dataset, model, options.extract_options())
     _say_notes(extracted, options)
@@ -86,15 +92,18 @@ def _transfer(registry: Registry, source: str, data: Any, labels: Any, options: 
         ledger=ledger,
         head=assessment.head,
         calibration=assessment.calibration,
-        predictions=_predictions(extracted, plan, assessment),
+        predictions=predictions_table(
+            extracted.dataset, split_names(extracted.dataset, plan), assessment
+        ),
         features=extracted.features,
         registry=registry,
     )
 
 
-def _head_maker(registry: Registry, name: str) -> Any:
-    """Gives new heads by name; the first is made now, so that a wrong name costs nothing."""
+def _head_maker(registry: Registry, name: str, dataset: Dataset) -> Any:
+    """Gives new heads by name; the first is made now, so that an unfit one costs nothing."""
     first: list[Head] = [registry.create("head", name)]
+    check_head(first[0], name, dataset.target)
 
     def make() -> Head:
         return first.pop() if first else registry.create("head", name)
@@ -128,12 +137,14 @@ def model_part(source: str, model: Model, extracted: Extracted) -> dict[str, Any
 
 def data_part(extracted: Extracted, split: np.ndarray) -> dict[str, Any]:
     """The `data` object of every result."""
+    target = extracted.dataset.target
     names, counts = np.unique(split[split != ""], return_counts=True)
     order = {"train": 0, "val": 1, "test": 2}
     pairs = sorted(zip(names.tolist(), counts.tolist(), strict=True), key=lambda p: order[p[0]])
     return {
         "rows": len(extracted.dataset),
-        "classes": len(extracted.dataset.target.names),
+        "classes": len(target.names) if target.task == "class" else 0,
+        "outputs": {"none": 0, "class": 1}.get(target.task, len(target.names)),
         "splits": dict(pairs),
         "bad": [{"item": bad.name, "reason": bad.reason} for bad in extracted.bad],
     }
@@ -175,7 +186,7 @@ def _summary(  # noqa: PLR0917
         "evaluation": {
             "protocol": plan.protocol,
             "rows": len(assessment.rows),
-            "primary": "accuracy",
+            "primary": PRIMARY[extracted.dataset.target.task],
             "metrics": assessment.metrics,
         },
         "calibration": None if calibration is None else calibration.summary(),
@@ -199,6 +210,7 @@ def _plan_record(  # noqa: PLR0917
         name: [keys[i] for i in np.flatnonzero(names == name)] for name in sorted(set(names) - {""})
     }
     return {
+        "task": extracted.dataset.target.task,
         "names": list(extracted.dataset.target.names),
         "options": options.as_dict(),
         "source": source,
@@ -221,30 +233,6 @@ def _absolute(weights: str) -> str | None:
     """Where a file of ``?weights=`` lies, for predictions from another folder."""
     path = Path(weights).expanduser()
     return str(path.resolve()) if weights and path.is_file() else None
-
-
-def _predictions(
-    extracted: Extracted, plan: SplitPlan, assessment: Assessment
-) -> list[tuple[str, str, str, str, float]]:
-    """Item, split, label, prediction and its probability for every judged row.
-
-    The prediction is the highest of the head's own scores; the probability is calibrated.
-    """
-    names = extracted.dataset.target.names
-    split = split_names(extracted.dataset, plan)
-    chances = assessment.probabilities
-    best = assessment.scores.argmax(axis=1)
-    codes = extracted.dataset.target.values
-    return [
-        (
-            extracted.dataset.items[row].name,
-            str(split[row]),
-            names[codes[row]],
-            names[best[i]],
-            float(chances[i, best[i]]),
-        )
-        for i, row in enumerate(assessment.rows)
-    ]
 
 
 def split_names(dataset: Dataset, plan: SplitPlan | None) -> np.ndarray:
