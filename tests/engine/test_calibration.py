@@ -243,3 +243,10 @@ def test_what_cannot_be_measured_is_refused():
         engine.fit_shrunk_temperature(np.array([[0.0, -np.inf]]), np.array([0]))
     with pytest.raises(ValueError, match="not finite"):
         engine.fit_vector_scaling(np.array([[0.0, np.nan]]), np.array([0]), inverse_temperature=1.0)
+
+
+def test_a_sigmoid_neither_overflows_nor_loses_its_tail():
+    odds = np.array([[-800.0, -40.0], [0.0, 40.0]])
+    assert engine.sigmoid(odds)[0, 0] == 0.0
+    assert engine.sigmoid(odds)[0, 1] == pytest.approx(np.exp(-40.0), rel=1e-12)
+    assert engine.sigmoid(odds)[1].tolist() == [0.5, 1.0]

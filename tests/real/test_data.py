@@ -73,11 +73,16 @@ def test_fine_labels_are_another_column(asset):
     assert len(read(asset("text-trec6"), target="fine_label").target.names) >= 47
 
 
-def test_ratings_are_classes_and_scores_are_not(asset):
+def test_ratings_are_classes_unless_asked_otherwise_and_scores_are_numbers(asset):
     data = read(asset("text-amazon-books-kitchen/books.csv"), target="rating")
     assert "integers" in data.notes[0]
-    with pytest.raises(DataError, match="later version"):
-        read(asset("text-stsb"), input="sentence1", target="score")
+    ratings = read(asset("text-amazon-books-kitchen/books.csv"), target="rating", task="regression")
+    assert sorted(set(ratings.target.values[:, 0].tolist())) == [1, 2, 4, 5]
+    scores = read(asset("text-stsb"), input="sentence1", target="score")
+    assert (scores.target.task, scores.target.labelled.sum()) == ("regression", 5749 + 1500 + 1379)
+    assert (scores.target.values.min(), scores.target.values.max()) == (0, 5)
+    plan = plan_splits(scores, digests(scores))
+    assert (len(plan.train), len(plan.val), len(plan.test)) == (5749, 1500, 1379)
     with pytest.raises(DataError, match="no column 'text'; it has 'sentence1'"):
         read(asset("text-stsb"))
 

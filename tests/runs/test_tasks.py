@@ -40,6 +40,7 @@ def test_numbers_are_trained_on_judged_written_and_predicted(head):
     assert (summary["task"], summary["calibration"]) == ("regression", None)
     assert summary["head"]["name"] == ("ridge" if head == "auto" else head)
     assert (summary["data"]["classes"], summary["data"]["outputs"]) == (0, 1)
+    assert summary["evaluation"]["outputs"] is None
     assert summary["evaluation"]["protocol"] == "cv"
     assert (summary["evaluation"]["rows"], summary["evaluation"]["primary"]) == (54, "r2")
     assert run.metrics["r2"]["value"] > 0.8
@@ -70,6 +71,13 @@ def test_several_numbers_have_columns_of_their_own():
         assert row["prediction:down"].startswith("-")
     (said,) = run.predict(arrays[:1])
     assert len(said.values) == 2
+    own = run.summary["evaluation"]["outputs"]
+    assert list(own) == ["up", "down"]
+    assert own["down"]["r2"] == pytest.approx(own["up"]["r2"]), "of one another's units"
+    assert own["down"]["mae"]["value"] == pytest.approx(1e5 * own["up"]["mae"]["value"])
+    for metric, found in run.metrics.items():
+        mean = np.mean([own[name][metric]["value"] for name in own])
+        assert found["value"] == pytest.approx(mean)
     assert run.summary["data"]["outputs"] == 2
 
 
@@ -92,6 +100,10 @@ def test_labels_are_trained_on_judged_written_and_predicted():
     assert run.summary["evaluation"]["rows"] == 59
     assert (run.summary["data"]["classes"], run.summary["data"]["outputs"]) == (0, 2)
     assert run.metrics["macro_f1"]["value"] > 0.75
+    own = run.summary["evaluation"]["outputs"]
+    assert list(own["mid"]) == ["f1", "average_precision", "log_loss"]
+    f1 = np.mean([own[name]["f1"]["value"] for name in ("bright", "mid")])
+    assert run.metrics["macro_f1"]["value"] == pytest.approx(f1)
     rows = rows_of("run/predictions.csv")
     assert list(rows[0])[2:] == ["label", "prediction", "p:bright", "p:mid"]
     assert {row["label"] for row in rows} == {"", "mid", "bright", "bright|mid"}

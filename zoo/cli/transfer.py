@@ -21,7 +21,7 @@ _LABELS: dict[str, str | None] = {
     "mae": "MAE",
     "rmse": "RMSE",
     "spearman": "Spearman's rho",
-    "mean_average_precision": "mean avg precision",
+    "mean_average_precision": "average precision",
 }
 
 

@@ -13,10 +13,11 @@ from zoo.engine import log_softmax, sigmoid, softmax
 from zoo.heads.calibration import Calibration, fit_calibration
 from zoo.metrics import evaluate
 from zoo.plugin import ArrayRows, Fold, Head, SearchResult, Target
-from zoo.runs.tasks import metrics_of
+from zoo.runs.tasks import metrics_of, metrics_of_outputs
 
 if TYPE_CHECKING:
     from zoo.data.splits import SplitPlan
+    from zoo.metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Assessment:
         calibration: fitted on the search's out-of-fold scores; None where it kept none, or where
             the target is not of classes.
         metrics: name -> value, low, high.
+        outputs: the same for each of several numbers or labels; None for classes and single ones.
         rows: (m,) row numbers that were judged.
         scores: (m, k) the head's own; with repeated folds the mean log probabilities of classes,
             numbers or log odds of labels.
@@ -41,7 +43,8 @@ class Assessment:
     head: Head
     search: SearchResult
     calibration: Calibration | None
-    metrics: dict[str, dict[str, float]]
+    metrics: Metrics
+    outputs: dict[str, Metrics] | None
     rows: np.ndarray
     scores: np.ndarray
     probabilities: np.ndarray
@@ -99,6 +102,7 @@ def assess(
     seconds = time.perf_counter() - judged
     if measured is None:
         measured = _judge(head, calibration, features[rows])
+    outputs = None
     if target.task == "class":
         metrics = evaluate(
             measured.scores,
@@ -110,12 +114,14 @@ def assess(
         )
     else:
         metrics = metrics_of(measured.scores, target.take(rows), seed)
+        outputs = metrics_of_outputs(measured.scores, target.take(rows), seed)
     scores, probabilities = _merged(measured, target.task)
     return Assessment(
         head,
         search,
         calibration,
         metrics,
+        outputs,
         rows,
         scores,
         probabilities,

@@ -9,15 +9,22 @@ import numpy as np
 
 from zoo.errors import DataError, UsageError
 from zoo.metrics import evaluate_multilabel, evaluate_regression
+from zoo.plugin import Target
 
 if TYPE_CHECKING:
     from zoo.metrics import Metrics
-    from zoo.plugin import Dataset, Head, Target
+    from zoo.plugin import Dataset, Head
     from zoo.runs.assess import Assessment
 
 PRIMARY = {"class": "accuracy", "regression": "r2", "multilabel": "macro_f1"}
 _HEADS = {"class": "logistic", "regression": "ridge", "multilabel": "logistic"}
 _CALLED = {"class": "classes", "regression": "numbers", "multilabel": "labels"}
+_OF_A_LABEL = {
+    "macro_f1": "f1",
+    "mean_average_precision": "average_precision",
+    "log_loss": "log_loss",
+}
+_TOLD = 100  # outputs whose own metrics are told
 Table = list[list[str | float]]  # a header and rows; text is made safe where it is written
 
 
@@ -47,6 +54,22 @@ def metrics_of(scores: np.ndarray, target: Target, seed: int) -> Metrics:
     if target.task == "regression":
         return evaluate_regression(scores, target.values, seed)
     return evaluate_multilabel(scores, target.values, target.names, seed)
+
+
+def metrics_of_outputs(scores: np.ndarray, target: Target, seed: int) -> dict[str, Metrics] | None:
+    """The metrics of each of several numbers or labels by its name.
+
+    None where there is but one, and beyond 100, which nobody reads one by one.
+    """
+    if not 1 < len(target.names) <= _TOLD:
+        return None
+    out = {}
+    for j, name in enumerate(target.names):
+        own = Target(target.task, target.values[:, j : j + 1], (name,))
+        found = metrics_of(scores[..., j : j + 1], own, seed)
+        called = _OF_A_LABEL if target.task == "multilabel" else {key: key for key in found}
+        out[name] = {short: found[key] for key, short in called.items()}
+    return out
 
 
 def predictions_table(dataset: Dataset, split: np.ndarray, assessment: Assessment) -> Table:

@@ -188,6 +188,7 @@ def _summary(  # noqa: PLR0917
             "rows": len(assessment.rows),
             "primary": PRIMARY[extracted.dataset.target.task],
             "metrics": assessment.metrics,
+            "outputs": assessment.outputs,
         },
         "calibration": None if calibration is None else calibration.summary(),
         "verdict": None,
