@@ -191,7 +191,7 @@ def test_a_cell_without_bytes_is_an_error_of_its_own(tmp_path):
         ({"text": [1.5], "label": ["a"]}, "column 'text' is double"),
         ({"text": [[1, 2]], "label": ["a"]}, "column 'text' is list"),
         ({"text": [None, "a"], "label": ["a", "b"]}, "row 1: 'text' is empty"),
-        ({"text": ["a"], "label": [["a", "b"]]}, "not one value"),
+        ({"text": ["a"], "label": [[["a"], ["b"]]]}, "a label is a list"),
         ({"text": pa.array([], pa.string()), "label": pa.array([], pa.string())}, "no rows"),
     ],
 )
@@ -350,3 +350,14 @@ def test_what_datasets_itself_writes_is_read(tmp_path):
         assert labels(data) == ["cat", "dog", "dog", "cat"] * times
         for item, image in zip(data.items, images * times, strict=True):
             assert np.array_equal(Image.open(io.BytesIO(item.content())), image)
+
+
+def test_lists_are_labels_and_several_columns_one_target(tmp_path):
+    columns = {"text": ["a", "b"], "label": [["y", "x"], []], "u": [0.5, None], "v": [1, 2]}
+    path = write(tmp_path / "d.parquet", columns)
+    target = read(path).target
+    assert (target.task, target.names) == ("multilabel", ("x", "y"))
+    assert target.values.tolist() == [[1, 1], [0, 0]]
+    target = read(path, target="v,u").target
+    assert (target.task, target.names) == ("regression", ("v", "u"))
+    assert target.labelled.tolist() == [True, False]

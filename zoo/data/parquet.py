@@ -27,7 +27,7 @@ from zoo.data.named_files import are_files, named_files, one_modality, split_by_
 from zoo.data.names import existing, listed, short_name, shown, split_of
 from zoo.data.rows import Row, dataset_of
 from zoo.data.shards import Shard, expanded, holds, shards
-from zoo.data.targets import check_task, label_text
+from zoo.data.targets import check_task, label_cell, label_text
 from zoo.errors import DataError
 from zoo.plugin import DataOptions, Dataset, DatasetReader, Item
 from zoo.plugin.dataset import SPLITS
@@ -146,7 +146,10 @@ class _Table:
         rows: list[Row] = []
         for at, row in enumerate(values):
             where = f"{called} row {at + 1}"
-            targets = tuple(self._label(name, row, where) for name in columns.targets)
+            targets = tuple(
+                label_cell(self._told.label(name, row[name], where), where=where)
+                for name in columns.targets
+            )
             group, split = (
                 "" if name is None else (self._label(name, row, where) or "").strip()
                 for name in (columns.group, columns.split)
