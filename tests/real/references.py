@@ -90,3 +90,25 @@ def onnx_images(folder: Path, files: list[Path]) -> np.ndarray:
         value = np.asarray(value, np.float32)
         rows.append(value.mean(axis=(2, 3)) if stated["pool"] == "mean" else value)
     return np.concatenate(rows)
+
+
+def onnx_audio(folder: Path, files: list[Path]) -> np.ndarray:
+    """(n, d) of ONNX Runtime on each recording alone, prepared as preprocess.toml says."""
+    import onnxruntime as ort
+    import soundfile
+    import soxr
+
+    stated = tomllib.loads((folder / "preprocess.toml").read_text())
+    session = ort.InferenceSession(
+        folder / "speech_embedding.onnx", providers=["CPUExecutionProvider"]
+    )
+    rows = []
+    for file in files:
+        samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+        samples = soxr.resample(samples.mean(axis=1), rate, stated["rate"])
+        missing = max(0, stated["min_samples"] - len(samples))
+        padded = np.pad(samples, (missing // 2, missing - missing // 2)) * stated["scale"]
+        batch = padded[None].astype(stated["dtype"])
+        (value,) = session.run([stated["tap"]], {stated["input_name"]: batch})
+        rows.append(value[0])
+    return np.stack(rows)

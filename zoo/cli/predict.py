@@ -60,8 +60,8 @@ def command(  # noqa: D103 - click shows the help below
         _show(predictions)
 
 
-command.help = """Apply RUN to INPUTS: image files, folders, or tables with the column that was
-trained on. Prints a label and its probability for each sample.
+command.help = """Apply RUN to INPUTS: image or audio files, folders, or tables with the column
+that was trained on. Prints a label and its probability for each sample.
 """
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from zoo.plugin import Dataset, Item
 
 Progress = Callable[[int, int], None]  # samples done, samples to do
-_SORT_WINDOW = 16  # batches whose samples are ordered by cost (length) before they are cut
+# Batches whose samples are ordered by cost (length) before they are cut; recordings are large.
+_SORT_WINDOW = {"text": 16, "audio": 2}
 
 
 @dataclass(frozen=True)
@@ -364,7 +365,7 @@ def _batches(  # noqa: PLR0917 - as above
     """Prepared samples in batches, decoded ahead by threads, samples of like cost together."""
     modality = model.contract.modality
     backbone = model.backbone
-    window = size * (_SORT_WINDOW if modality == "text" else 1)
+    window = max(size * _SORT_WINDOW.get(modality, 1), threads)
 
     def work(i: int) -> tuple[int, Any, str]:
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.backbones import pooling
 from zoo.engine import FeatureStore
 from zoo.features.provenance import conditions
-from zoo.preprocess import decode, image, text
+from zoo.preprocess import audio, decode, image, text
 
 if TYPE_CHECKING:
     from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
@@ -30,7 +30,11 @@ NUMERICS = {
         "preprocess": text.NUMERICS,
         "pooling": pooling.NUMERICS,
     },
-    "audio": {"pooling": pooling.NUMERICS},
+    "audio": {
+        "decode": decode.NUMERICS,
+        "preprocess": audio.NUMERICS,
+        "pooling": pooling.NUMERICS,
+    },
 }
 
 

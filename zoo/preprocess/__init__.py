@@ -1,7 +1,8 @@
 """From a decoded sample to a backbone's input, exactly as the backbone's own configuration says."""
 
+from zoo.preprocess.audio import AudioSpec, Waveform
 from zoo.preprocess.image import ImageSpec
 from zoo.preprocess.stated import parse_overrides, read_toml
 from zoo.preprocess.text import TextSpec
 
-__all__ = ["ImageSpec", "TextSpec", "parse_overrides", "read_toml"]
+__all__ = ["AudioSpec", "ImageSpec", "TextSpec", "Waveform", "parse_overrides", "read_toml"]

@@ -1,8 +1,9 @@
-"""From stored bytes to a sample: an RGB image or a text; what cannot be read is one clear error."""
+"""From stored bytes to a sample: image, text or recording; what cannot be read is one error."""
 
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.errors import DataError
+from zoo.preprocess.decode_audio import decode_audio
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from zoo.plugin import Item
+    from zoo.preprocess.audio import Waveform
 
 NUMERICS = 1  # raised whenever the same bytes would give another sample
+MAX_FILE_BYTES = 1 << 30  # some of Pillow's plugins read a file whole before they know its size
+_MODES = frozenset("1 L LA La P PA RGB RGBA RGBa RGBX CMYK YCbCr HSV".split())
+_SCALE = "scale it to 0..255 and save it with 8 bits"
 
 
 @contextmanager
@@ -32,11 +38,10 @@ def quiet_decoding() -> Iterator[None]:
         yield
 
 
-def decode(item: Item, modality: str) -> Image | str:
-    """The sample of an item: an RGB image, upright by its EXIF orientation, or a text.
+def decode(item: Item, modality: str) -> Image | str | Waveform:
+    """The sample of an item: an RGB image, upright by its EXIF orientation, a text or a waveform.
 
-    Alpha is dropped, palettes and CMYK are converted by Pillow, 16-bit grey keeps its upper 8 bits,
-    of an animation the first frame counts.
+    The README of this folder has a table of what becomes of odd files.
 
     Raises:
         DataError: the file cannot be read or is not what its name says.
@@ -45,6 +50,10 @@ def decode(item: Item, modality: str) -> Image | str:
         if not isinstance(item.value, str):
             raise DataError(f"'{item.name}' is not a text")
         return item.value
+    if modality == "audio":
+        if not isinstance(item.value, Path):
+            raise DataError(f"'{item.name}' is not a recording's file")
+        return decode_audio(item.value, item.name)
     if modality != "image":
         raise DataError(f"'{item.name}': {modality} samples cannot be decoded yet")
     if isinstance(item.value, np.ndarray):
@@ -58,7 +67,10 @@ def _from_file(path: Path, name: str) -> Image:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+                raise DataError(f"'{name}' is larger than {MAX_FILE_BYTES >> 20} MiB")
+            content = file.read()
     except OSError as error:
         raise DataError(f"'{name}': {error.strerror or error}") from error
     try:
@@ -66,7 +78,7 @@ def _from_file(path: Path, name: str) -> Image:
             _check_size(image, name)
             image.load()
             upright = ImageOps.exif_transpose(image)
-            return _rgb(upright if upright is not None else image)
+            return _rgb(upright if upright is not None else image, name)
     except UnidentifiedImageError as error:
         raise DataError(f"'{name}' is not an image that can be read") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -98,10 +110,16 @@ def _from_array(values: np.ndarray, name: str) -> Image:
     return Image.fromarray(np.ascontiguousarray(values)).convert("RGB")
 
 
-def _rgb(image: Image) -> Image:
+def _rgb(image: Image, name: str) -> Image:
     from PIL import Image as Pillow
 
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip it to white
-        grey = np.asarray(image).astype(np.int64)
-        return Pillow.fromarray(np.clip(grey >> 8, 0, 255).astype(np.uint8)).convert("RGB")
+        grey = np.asarray(image)
+        if grey.min() < 0 or grey.max() > 0xFFFF:
+            raise DataError(f"'{name}' has more than 16 bits a pixel", hint=_SCALE)
+        return Pillow.fromarray((grey >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise DataError(f"'{name}' has floating-point pixels, whose range is open", hint=_SCALE)
+    if image.mode not in _MODES:
+        raise DataError(f"'{name}' has pixels of mode {image.mode}", hint="convert it to RGB")
     return image if image.mode == "RGB" else image.convert("RGB")

@@ -1,0 +1,103 @@
+"""From a recording's file to one channel of samples, a block at a time, within a stated size."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from zoo.errors import DataError
+from zoo.preprocess.audio import MAX_SAMPLES, Waveform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RATES = (1_000, 768_000)  # outside of them a header is wrong, or resampling would explode
+_BLOCK = 1 << 18  # samples of all channels that are read at once
+_UNKNOWN = 1 << 62  # libsndfile gives no less for a stream that states no length
+_REWRITE = "copy it again; where a recorder left the header so, rewrite it: ffmpeg -i IN OUT"
+
+
+def decode_audio(path: Path, name: str) -> Waveform:
+    """The samples of a WAV, FLAC, OGG or MP3 file, by content and not by name.
+
+    Channels are averaged. A header's promises are never trusted with memory: what is held grows
+    with what was decoded.
+
+    Raises:
+        DataError: the file can't be read, is no recording, is damaged, cut short or empty, holds
+            more than `MAX_SAMPLES` samples a channel, or samples that are not finite.
+    """
+    import soundfile
+
+    try:
+        with path.open("rb") as file:
+            _check_riff(file, path, name)
+            with soundfile.SoundFile(file) as sound:
+                rate, promised = int(sound.samplerate), int(sound.frames)
+                _check_header(rate, promised, name)
+                samples = np.concatenate([*_blocks(sound), np.empty(0, np.float32)])
+    except OSError as error:
+        raise DataError(f"'{name}': {error.strerror or error}") from error
+    except soundfile.LibsndfileError as error:
+        raise DataError(
+            f"'{name}' is not a recording that can be read: {error.error_string}"
+        ) from error
+    except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError) as error:
+        raise DataError(f"'{name}' is a damaged recording: {error}") from error
+    if not len(samples):
+        raise DataError(f"'{name}' holds no samples")
+    if len(samples) < promised:
+        raise _cut_short(name, promised, len(samples), "samples")
+    if not np.isfinite(samples).all():
+        raise DataError(f"'{name}' holds samples that are not finite")
+    return Waveform(samples, rate)
+
+
+def _check_header(rate: int, frames: int, name: str) -> None:
+    if not RATES[0] <= rate <= RATES[1]:
+        raise DataError(f"'{name}' states a rate of {rate} Hz, not {RATES[0]} to {RATES[1]}")
+    if frames >= _UNKNOWN:  # soundfile can't read such a stream to its end
+        raise DataError(f"'{name}' states no length", hint=_REWRITE)
+    if frames > MAX_SAMPLES:
+        raise DataError(
+            f"'{name}' would decode to more than {MAX_SAMPLES} samples",
+            hint="cut it into shorter recordings",
+        )
+
+
+def _blocks(sound: Any) -> Iterator[np.ndarray]:
+    """Mono float32 blocks, not more of them than the header promises."""
+    step = max(1, _BLOCK // int(sound.channels))
+    while len(block := sound.read(step, dtype="float32", always_2d=True)):
+        yield block.mean(axis=1, dtype=np.float64).astype(np.float32)
+
+
+def _check_riff(file: BinaryIO, path: Path, name: str) -> None:
+    """Refuse a WAV whose header promises more than the file holds: libsndfile would just stop."""
+    size = path.stat().st_size
+    head = file.read(12)
+    position = 12
+    frame = 1
+    while head[:4] == b"RIFF" and head[8:] == b"WAVE" and position + 8 <= size:
+        file.seek(position)
+        kind, length = struct.unpack("<4sI", file.read(8).ljust(8, b"\0"))
+        position += 8
+        if kind == b"fmt ":
+            block_align = file.read(14)[12:14].ljust(2, b"\0")
+            frame = max(1, int.from_bytes(block_align, "little"))
+        if kind == b"data":
+            if length // frame > (size - position) // frame:
+                raise _cut_short(name, length, size - position, "bytes")
+            break
+        position += length + length % 2
+    file.seek(0)
+
+
+def _cut_short(name: str, promised: int, held: int, what: str) -> DataError:
+    return DataError(
+        f"'{name}' is cut short: its header promises {promised} {what}, it holds {held}",
+        hint=_REWRITE,
+    )
