@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.backbones import pooling
 from zoo.engine import FeatureStore
 from zoo.features.provenance import conditions
-from zoo.preprocess import audio, decode, image, text
+from zoo.preprocess import audio, decode, decode_audio, image, text
 
 if TYPE_CHECKING:
     from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
@@ -31,7 +31,7 @@ NUMERICS = {
         "pooling": pooling.NUMERICS,
     },
     "audio": {
-        "decode": decode.NUMERICS,
+        "decode": decode_audio.NUMERICS,
         "preprocess": audio.NUMERICS,
         "pooling": pooling.NUMERICS,
     },

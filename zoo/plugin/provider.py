@@ -30,6 +30,7 @@ class LoadOptions:
         threads: upper bound on the threads of a forward pass.
         offline: never open a socket.
         preprocess: keys of preprocess.toml that override what the model states.
+        modality: of the data, where it is known: a model that takes several kinds goes by it.
 
     Raises:
         UsageError: a device or dtype is none of these.
@@ -40,6 +41,7 @@ class LoadOptions:
     threads: int = 1
     offline: bool = False
     preprocess: Mapping[str, Any] = field(default_factory=dict)
+    modality: str = ""
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:

@@ -14,6 +14,7 @@ from zoo.preprocess.audio import MAX_SAMPLES, Waveform
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+NUMERICS = 1  # raised whenever the same bytes would give other samples
 RATES = (1_000, 768_000)  # outside of them a header is wrong, or resampling would explode
 _BLOCK = 1 << 18  # samples of all channels that are read at once
 _UNKNOWN = 1 << 62  # libsndfile gives no less for a stream that states no length

@@ -25,6 +25,11 @@ _TAPS: dict[str, tuple[str, str]] = {
         "deit dinov2 dinov2_with_registers dinov3_vit vit vit_mae vit_msn".split(), _CLS
     ),
     **dict.fromkeys(["clip_vision_model", "siglip_vision_model"], _POOLED),
+    **dict.fromkeys(
+        "data2vec-audio hubert unispeech unispeech-sat wav2vec2 wavlm whisper".split(), _MEAN
+    ),
+    "audio-spectrogram-transformer": _POOLED,
+    **dict.fromkeys(["clip_text_model", "siglip_text_model"], _POOLED),
     **dict.fromkeys(["beit", "ijepa", "poolformer", "pvt", "pvt_v2"], _MEAN),
     **dict.fromkeys(
         "albert bert big_bird camembert canine convbert data2vec-text deberta deberta-v2 "
