@@ -16,6 +16,21 @@ from zoo.plugin import Item
 from zoo.preprocess.audio import MAX_SAMPLES
 from zoo.preprocess.decode import decode
 
+TESTS_OF_LINES = {
+    "stereo, 5.1": "test_channels_are_averaged",
+    "8 to 64 bits": "test_every_depth_comes_out_between_minus_one_and_one",
+    "any rate": "test_audio.py: test_any_rate_becomes_the_backbones",
+    "another suffix": "test_the_content_decides_and_not_the_name",
+    "a rate outside": "test_a_rate_that_no_recording_has_is_refused",
+    "a header that promises more": "test_a_header_that_promises_more_than_there_is_is_refused",
+    "truncated": "test_a_recording_that_is_cut_short_is_refused_by_name",
+    "no samples, zero bytes": "test_no_samples_no_recording_and_no_file_are_refused_by_name",
+    "not finite": "test_samples_that_are_not_finite_are_refused",
+    "no stated length": "test_a_length_that_memory_may_not_hold_or_that_is_not_stated_is_refused",
+    "above 67 million samples": "test_bombs.py: test_a_bomb_is_refused_with_small_memory",
+    "too short for the model": "providers/test_hf_audio.py: test_a_recording_too_short",
+}
+
 
 def encoded(samples, rate=16000, **options):
     file = io.BytesIO()
@@ -136,6 +151,21 @@ def test_other_chunks_before_the_samples_are_skipped(read):
     extra = b"LIST" + struct.pack("<I", 5) + b"INFOx\0"  # an odd length is followed by a zero
     got = read(content[:36] + extra + content[36:])
     np.testing.assert_allclose(got.samples, noise(100)[:, 0], atol=1e-4)
+
+
+def test_samples_beyond_one_are_kept(read):
+    got = read(encoded(np.full(10, 1.5), subtype="FLOAT"))
+    assert got.samples.tolist() == [1.5] * 10
+
+
+def test_an_ogg_stream_that_ends_early_is_read_as_far_as_it_goes(read):
+    whole = encoded(noise(200_000), format="OGG")
+    assert 50_000 < len(read(whole[: len(whole) // 2], "a.ogg").samples) < 150_000
+
+
+def test_every_line_of_the_readme_about_recordings_has_its_test(lines_of_readme):
+    assert set(lines_of_readme("Recordings")) == set(TESTS_OF_LINES)
+    assert all(callable(globals()[name]) for name in TESTS_OF_LINES.values() if "." not in name)
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import SourceError, UsageError
+from zoo.errors import DataError, SourceError, UsageError
 from zoo.plugin import Backbone, Contract, Features, LoadOptions
 
 if TYPE_CHECKING:
@@ -135,10 +135,16 @@ class TextTrunk(TorchTrunk):
         self._tokenizer = tokenizer
 
     def prepare(self, sample: Any) -> Any:
-        """Token ids of one text, special tokens included, cut to the contract's length."""
+        """Token ids of one text, special tokens included, cut to the contract's length.
+
+        Raises:
+            DataError: it has no tokens at all.
+        """
         encoded = self._tokenizer(
             self._spec.apply(sample), truncation=True, max_length=self._spec.max_length
         )
+        if not encoded["input_ids"]:
+            raise DataError("the text has no tokens")
         return dict(encoded)
 
     def cost(self, prepared: Any) -> int:

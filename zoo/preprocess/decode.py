@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NUMERICS = 1  # raised whenever the same bytes would give another sample
 MAX_FILE_BYTES = 1 << 30  # some of Pillow's plugins read a file whole before they know its size
+MAX_CHARACTERS = 1 << 22  # tokenizing takes a hundred bytes of memory a character
 _MODES = frozenset("1 L LA La P PA RGB RGBA RGBa RGBX CMYK YCbCr HSV".split())
 _SCALE = "scale it to 0..255 and save it with 8 bits"
 
@@ -49,6 +50,8 @@ def decode(item: Item, modality: str) -> Image | str | Waveform:
     if modality == "text":
         if not isinstance(item.value, str):
             raise DataError(f"'{item.name}' is not a text")
+        if len(item.value) > MAX_CHARACTERS:
+            raise DataError(f"'{item.name}' has more than {MAX_CHARACTERS} characters")
         return item.value
     if modality == "audio":
         if not isinstance(item.value, Path):
