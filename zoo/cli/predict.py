@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--device", default="auto", show_default=True, envvar="ZOO_DEVICE")
 @click.option("--threads", type=int, default=None, envvar="ZOO_THREADS")
 @click.option("--batch-size", type=int, default=32, show_default=True, envvar="ZOO_BATCH_SIZE")
+@common.on_bad
 @click.option("--offline", is_flag=True, envvar="ZOO_OFFLINE", help="Never open a socket.")
 @common.output
 def command(  # noqa: D103 - click shows the help below

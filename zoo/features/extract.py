@@ -18,6 +18,7 @@ import numpy as np
 from zoo.backbones.pooling import pool
 from zoo.engine import mark_used, row_keys, sample_digest
 from zoo.errors import DataError, SourceError
+from zoo.features.bad import BadItem, OnBad, Unreadable
 from zoo.features.provenance import TOLERANCE, changed, distance, spread, vouch, vouched
 from zoo.preprocess.decode import decode, quiet_decoding
 
@@ -33,21 +34,17 @@ _SORT_WINDOW = {"text": 16, "audio": 2}
 
 @dataclass(frozen=True)
 class ExtractOptions:
-    """How to run: samples a batch, threads that decode, who hears of progress and what is said."""
+    """How to run: samples a batch, threads that decode, who hears of progress and what is said.
+
+    `on_bad` says how many samples may be unreadable.
+    """
 
     store_root: Path
     batch_size: int = 32
     threads: int = 1
     progress: Progress | None = None
     say: Callable[[str], None] | None = None
-
-
-@dataclass(frozen=True)
-class BadItem:
-    """A sample that could not be read, and why."""
-
-    name: str
-    reason: str
+    on_bad: OnBad = field(default_factory=OnBad)
 
 
 @dataclass(frozen=True)
@@ -168,7 +165,8 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
     Ctrl-C or an error keeps all rows finished so far; the next call goes on from there.
 
     Raises:
-        DataError: no item could be read, or the model takes another kind of data.
+        DataError: no item could be read, more could not than `options.on_bad` allows, or the model
+            takes another kind of data.
         SourceError: the backbone failed or gave values that are not finite.
         StoreError: the store is damaged, full or not writable.
     """
@@ -176,7 +174,7 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
     seen = look(dataset, model, options.store_root)
     items = [dataset.items[i] for i in seen.kept]
     key, todo = seen.key, [int(i) for i in seen.missing]
-    unreadable: dict[int, str] = {}
+    unreadable = Unreadable(options.on_bad, items, seen.bad)
     forwards = 0
     with quiet_decoding():
         first_good = _skip_unreadable(items, todo, dataset.modality, unreadable)
@@ -186,19 +184,11 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
             if key != seen.key:
                 distinct = _firsts(seen.keys)
                 _, own = _stored(model, options.store_root, key, seen.keys[distinct])
-                todo = [i for i in distinct[~own].tolist() if i not in unreadable]
+                todo = [i for i in distinct[~own].tolist() if i not in unreadable.reasons]
         if todo:
             with model.create_store(options.store_root, key) as store:
                 forwards += _fill(store, items, todo, seen.keys, model, options, unreadable)
-    bad_keys = {seen.keys[i].tobytes(): i for i in unreadable}
-    good, bad = [], list(seen.bad)
-    for i, item in enumerate(items):
-        first = bad_keys.get(seen.keys[i].tobytes())
-        if first is None:
-            good.append(i)
-            continue
-        same = "" if first == i else f"the same bytes as '{items[first].name}': "
-        bad.append(BadItem(item.name, same + unreadable[first]))
+    good, bad = unreadable.sorted_out(seen.keys)
     if not good:
         reason = f": {bad[0].reason}" if bad else ""
         raise DataError(
@@ -218,7 +208,7 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
         features=features,
         keys=keys,
         dataset=dataset.take(seen.kept[good]),
-        bad=tuple(bad),
+        bad=bad,
         forwards=forwards,
         distinct=len(np.unique(keys.view("V16").ravel())),
         seconds=time.perf_counter() - start,
@@ -246,7 +236,8 @@ def _decide(
         differences = changed(store.provenance.get("made_with"), model.conditions)
         numbers: list[int] = []
         again: list[np.ndarray] = []
-        for some, rows in _computed(items, seen.compare.tolist(), model, options, {}):
+        again_bad = Unreadable(OnBad(), items)  # told of once, with the rows that are missing
+        for some, rows in _computed(items, seen.compare.tolist(), model, options, again_bad):
             numbers += some
             again.append(rows)
         if not numbers:
@@ -293,14 +284,14 @@ def _opened(model: Model, root: Path, key: dict[str, Any]) -> FeatureStore:
 
 
 def _skip_unreadable(
-    items: list[Item], todo: list[int], modality: str, unreadable: dict[int, str]
+    items: list[Item], todo: list[int], modality: str, unreadable: Unreadable
 ) -> int:
     """Position in `todo` of the first sample that decodes: no weights are read for bad files."""
     for position, i in enumerate(todo):
         try:
             decode(items[i], modality)
         except DataError as error:
-            unreadable[i] = str(error)
+            unreadable.add(i, str(error))
         else:
             return position
     return len(todo)
@@ -313,7 +304,7 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
     keys: np.ndarray,
     model: Model,
     options: ExtractOptions,
-    unreadable: dict[int, str],
+    unreadable: Unreadable,
 ) -> int:
     """Run the backbone over the missing samples; returns how many went through it."""
     done = forwards = 0
@@ -321,7 +312,7 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
     for numbers, rows in _computed(items, todo, model, options, unreadable):
         store.append(keys[numbers], {model.column: rows}, dtype=model.options.compute_dtype)
         forwards += len(numbers)
-        done = forwards + len(unreadable)
+        done = forwards + len(unreadable.reasons)
         _report(options, min(done, len(todo)), len(todo))
     _report(options, len(todo), len(todo))
     return forwards
@@ -332,7 +323,7 @@ def _computed(
     todo: list[int],
     model: Model,
     options: ExtractOptions,
-    unreadable: dict[int, str],
+    unreadable: Unreadable,
 ) -> Iterator[tuple[list[int], np.ndarray]]:
     """Batches of item numbers and their feature rows, (b, d) float32, checked to be finite."""
     backbone, contract = model.backbone, model.contract
@@ -360,7 +351,7 @@ def _batches(  # noqa: PLR0917 - as above
     model: Model,
     size: int,
     threads: int,
-    unreadable: dict[int, str],
+    unreadable: Unreadable,
 ) -> Iterator[list[tuple[int, Any]]]:
     """Prepared samples in batches, decoded ahead by threads, samples of like cost together."""
     modality = model.contract.modality
@@ -382,7 +373,7 @@ def _batches(  # noqa: PLR0917 - as above
             for future in current:
                 i, prepared, reason = future.result()
                 if reason:
-                    unreadable[i] = reason
+                    unreadable.add(i, reason)
                 else:
                     ready.append((i, prepared))
             ready.sort(key=lambda pair: backbone.cost(pair[1]))  # stable: images keep their order

@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo import settings
 from zoo.errors import UsageError
-from zoo.features import ExtractOptions, Progress
+from zoo.features import ExtractOptions, OnBad, Progress
 from zoo.plugin import DataOptions, LoadOptions
 from zoo.preprocess import parse_overrides
 from zoo.preprocess.stated import check_keys
@@ -31,6 +31,8 @@ class RunOptions:
         out: the run's folder; None picks ``./runs/<name>``.
         coverage: share of samples whose conformal set should hold their class, in (0, 1).
         limit: at most so many samples, drawn by `seed`; 0 for all.
+        on_bad: what becomes of samples that can't be read: ``skip``, ``fail`` at the first, or at
+            most so many of them, ``max=10`` or ``max=1%``.
         preprocess: overrides, as a TOML file, ``key=value,...`` or a mapping of its keys.
         threads: None for all that the process may use.
         progress: called with samples done and samples to do.
@@ -52,6 +54,7 @@ class RunOptions:
     threads: int | None = None
     batch_size: int = 32
     limit: int = 0
+    on_bad: str = "skip"
     offline: bool = False
     progress: Progress | None = None
     say: Say = _silent
@@ -59,6 +62,7 @@ class RunOptions:
     def check(self) -> None:
         """Raise UsageError on values that no run could use."""
         LoadOptions(device=self.device, dtype=self.dtype)  # refuses what there is not
+        OnBad(self.on_bad)
         if self.runtime != "auto":
             raise UsageError(f"there is no run time '{self.runtime}'", hint="--runtime auto")
         if self.batch_size < 1:
@@ -98,11 +102,16 @@ class RunOptions:
     def extract_options(self) -> ExtractOptions:
         """What extraction needs of them."""
         return ExtractOptions(
-            settings.store_root(), self.batch_size, self.thread_count, self.progress, self.say
+            settings.store_root(),
+            self.batch_size,
+            self.thread_count,
+            self.progress,
+            self.say,
+            OnBad(self.on_bad),
         )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values for run.json: what decides the result."""
         names = ("input", "target", "group", "task", "head", "seed", "device", "dtype", "runtime")
-        chosen = {name: getattr(self, name) for name in (*names, "limit", "coverage")}
+        chosen = {name: getattr(self, name) for name in (*names, "limit", "on_bad", "coverage")}
         return {**chosen, "preprocess": self.overrides()}

@@ -13,6 +13,7 @@ import zoo
 from zoo.data import plan_splits, usable
 from zoo.errors import DataError
 from zoo.features import extract, open_model
+from zoo.features.bad import bad_warning
 from zoo.runs.assess import Assessment, assess
 from zoo.runs.folder import Run, RunPlace, save_run
 from zoo.runs.prepare import open_data
@@ -106,9 +107,7 @@ def _say_notes(extracted: Extracted, options: RunOptions) -> None:
     for note in extracted.dataset.notes:
         options.say(note)
     if extracted.bad:
-        shown = ", ".join(f"'{item.name}'" for item in extracted.bad[:3])
-        more = f" and {len(extracted.bad) - 3} more" if len(extracted.bad) > 3 else ""
-        options.say(f"warning: {len(extracted.bad)} samples could not be read: {shown}{more}")
+        options.say(bad_warning(extracted.bad))
     rare = usable(extracted.dataset)
     for line in rare[:_RARE_SHOWN]:
         options.say(f"warning: {line}")
