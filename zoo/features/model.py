@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,10 @@ class Model:
     provider: Provider
     options: LoadOptions
     _backbone: Backbone | None = field(default=None, repr=False)
+
+    def taking(self, modality: str) -> Model:
+        """The same for data of a modality: a model of several kinds of input goes by it."""
+        return Model(self.source, self.provider, replace(self.options, modality=modality))
 
     @cached_property
     def contract(self) -> Contract:

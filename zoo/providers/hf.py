@@ -96,6 +96,7 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
         info={
             "architecture": ", ".join(map(str, config.get("architectures") or [])) or model_type,
             "model_type": model_type,
+            **({"tower": tower} if tower else {}),
             "stored_dtype": config.get("dtype") or config.get("torch_dtype"),
         },
     )
@@ -172,6 +173,7 @@ def _text(
         max_length=int(given.get("max_length") or min(stated)),
         lower_case=bool(sentence.get("do_lower_case", False)),
         prefix=str(given.get("prefix", "")),
+        padding=hf_families.padding_of(model_type),
     )
     default = _sentence_pooling(snapshot) or hf_families.tap_of(model_type)
     return (spec, *_tap(source, given, default, model_type))

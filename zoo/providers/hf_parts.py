@@ -61,17 +61,11 @@ def _with_projection(module: Any, tower: str) -> Any:
     """A tower whose outputs have `embeds` too, where the model projects them to a shared space."""
     trunk = getattr(module, f"{tower}_model")
     projection: Any = getattr(module, _PROJECTIONS[tower], None)
-    if projection is None:
-        return trunk
-    import torch
+    if projection is not None:
+        trunk.embeds_projection = projection  # so that it moves with the tower
 
-    class Projected(torch.nn.Module):  # type: ignore[misc]  # torch's types are not followed
-        def __init__(self) -> None:
-            super().__init__()
-            self.tower, self.projection = trunk, projection
-
-        def forward(self, **inputs: Any) -> dict[str, Any]:
-            outputs = dict(trunk(**inputs))
+        def add_embeds(_: Any, __: Any, outputs: Any) -> dict[str, Any]:
             return {**outputs, "embeds": projection(outputs["pooler_output"])}
 
-    return Projected()
+        trunk.register_forward_hook(add_embeds)
+    return trunk

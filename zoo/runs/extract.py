@@ -48,6 +48,7 @@ def run_extract(
         check_format(export_to)
     opened = open_model(registry, model, options.load_options())
     dataset = open_data(registry, data, labels, options)
+    opened = opened.taking(dataset.modality)
     with registry.blaming("provider", opened.source.provider):
         extracted = extract(dataset, opened, options.extract_options())
     for note in extracted.dataset.notes:

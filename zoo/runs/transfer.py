@@ -56,6 +56,7 @@ def _transfer(registry: Registry, source: str, data: Any, labels: Any, options: 
     model = open_model(registry, source, options.load_options())
     dataset = open_data(registry, data, labels, options)
     usable(dataset)
+    model = model.taking(dataset.modality)
     with registry.blaming("provider", model.source.provider):
         extracted = extract(dataset, model, options.extract_options())
     _say_notes(extracted, options)
