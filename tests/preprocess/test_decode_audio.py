@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zoo.errors import DataError
@@ -112,6 +113,17 @@ def test_no_samples_no_recording_and_no_file_are_refused_by_name(read, tmp_path)
         decode(Item("t", "text"), "audio")
 
 
+def test_a_name_in_any_encoding_is_opened(tmp_path):
+    path = tmp_path / os.fsdecode(b"\xff\xfe \xe7\x8c\xab.wav")
+    path.write_bytes(encoded(noise(10)))
+    assert len(decode(Item("a", path), "audio").samples) == 10
+
+
+def test_both_infinities_in_one_frame_are_no_warning(read):
+    with pytest.raises(DataError, match="not finite"):
+        read(encoded(np.array([[np.inf, -np.inf]]), subtype="FLOAT"))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_not_finite_are_refused(read, value):
     sound = noise()
@@ -168,11 +180,13 @@ def test_every_line_of_the_readme_about_recordings_has_its_test(lines_of_readme)
     assert all(callable(globals()[name]) for name in TESTS_OF_LINES.values() if "." not in name)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.data())
-def test_damage_anywhere_gives_a_recording_or_a_data_error(tmp_path_factory, data):
-    form = data.draw(st.sampled_from(["WAV", "FLAC"]))
-    content = bytearray(encoded(noise(400), format=form))
+def test_damage_anywhere_gives_a_recording_or_a_data_error(tmp_path_factory, capfd, data):
+    form = data.draw(st.sampled_from(["WAV", "FLAC", "OGG", "AIFF"]))
+    content = bytearray(encoded(noise(400, channels=2), format=form))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, min(200, len(content) - 1)))] = data.draw(
             st.integers(0, 255)
@@ -185,3 +199,4 @@ def test_damage_anywhere_gives_a_recording_or_a_data_error(tmp_path_factory, dat
         assert "a.wav" in str(error)  # noqa: PT017 - either outcome is right
     else:
         assert np.isfinite(got.samples).all()
+    assert "Traceback" not in capfd.readouterr().err

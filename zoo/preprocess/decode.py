@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,21 @@ if TYPE_CHECKING:
 NUMERICS = 1  # raised whenever the same bytes would give another sample
 MAX_FILE_BYTES = 1 << 30  # some of Pillow's plugins read a file whole before they know its size
 MAX_CHARACTERS = 1 << 22  # tokenizing takes a hundred bytes of memory a character
+# What Pillow's plugins raise on damaged files.
+_DAMAGED = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 _MODES = frozenset("1 L LA La P PA RGB RGBA RGBa RGBX CMYK YCbCr HSV".split())
 _SCALE = "scale it to 0..255 and save it with 8 bits"
 
@@ -86,8 +103,7 @@ def _from_file(path: Path, name: str) -> Image:
         raise DataError(f"'{name}' is not an image that can be read") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"'{name}' would decode to too many pixels") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
-        # Pillow's plugins raise any of these on damaged files.
+    except _DAMAGED as error:
         raise DataError(f"'{name}' is a damaged image: {error}") from error
 
 

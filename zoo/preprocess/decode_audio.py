@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -36,10 +37,12 @@ def decode_audio(path: Path, name: str) -> Waveform:
     try:
         with path.open("rb") as file:
             _check_riff(file, path, name)
-            with soundfile.SoundFile(file) as sound:
-                rate, promised = int(sound.samplerate), int(sound.frames)
-                _check_header(rate, promised, name)
-                samples = np.concatenate([*_blocks(sound), np.empty(0, np.float32)])
+        # By name and not by the file object: libsndfile's calls back into Python print what they
+        # raise, and take the interpreter's lock. As bytes, a name may be in any encoding.
+        with soundfile.SoundFile(str(path) if os.name == "nt" else os.fsencode(path)) as sound:
+            rate, promised = int(sound.samplerate), int(sound.frames)
+            _check_header(rate, promised, name)
+            samples = np.concatenate([*_blocks(sound, name), np.empty(0, np.float32)])
     except OSError as error:
         raise DataError(f"'{name}': {error.strerror or error}") from error
     except soundfile.LibsndfileError as error:
@@ -52,8 +55,6 @@ def decode_audio(path: Path, name: str) -> Waveform:
         raise DataError(f"'{name}' holds no samples")
     if len(samples) < promised:
         raise _cut_short(name, promised, len(samples), "samples")
-    if not np.isfinite(samples).all():
-        raise DataError(f"'{name}' holds samples that are not finite")
     return Waveform(samples, rate)
 
 
@@ -69,10 +70,12 @@ def _check_header(rate: int, frames: int, name: str) -> None:
         )
 
 
-def _blocks(sound: Any) -> Iterator[np.ndarray]:
+def _blocks(sound: Any, name: str) -> Iterator[np.ndarray]:
     """Mono float32 blocks, not more of them than the header promises."""
     step = max(1, _BLOCK // int(sound.channels))
     while len(block := sound.read(step, dtype="float32", always_2d=True)):
+        if not np.isfinite(block).all():
+            raise DataError(f"'{name}' holds samples that are not finite")
         yield block.mean(axis=1, dtype=np.float64).astype(np.float32)
 
 
@@ -94,7 +97,6 @@ def _check_riff(file: BinaryIO, path: Path, name: str) -> None:
                 raise _cut_short(name, length, size - position, "bytes")
             break
         position += length + length % 2
-    file.seek(0)
 
 
 def _cut_short(name: str, promised: int, held: int, what: str) -> DataError:
