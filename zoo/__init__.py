@@ -23,7 +23,8 @@ def transfer(model: str, data: Any, labels: Any = None, **options: Any) -> Run:
     Args:
         model: a source, such as ``hf:org/name``, ``hf:./folder`` or ``onnx:./model.onnx``.
         data: a path (folder of class folders, CSV, JSONL, .npz), or a sequence of n file paths,
-            texts, PIL images or uint8 arrays of shape (h, w) or (h, w, 3).
+            texts, PIL images, uint8 arrays of shape (h, w) or (h, w, 3), or recordings as
+            floating-point arrays of shape (samples,) at the model's own rate.
         labels: n labels where `data` is a sequence.
         **options: fields of `zoo.runs.RunOptions`, such as ``head``, ``coverage``, ``out``.
 

@@ -109,8 +109,20 @@ def test_no_samples_no_recording_and_no_file_are_refused_by_name(read, tmp_path)
             read(content)
     with pytest.raises(DataError, match="No such file"):
         decode(Item("gone.wav", tmp_path / "gone.wav"), "audio")
-    with pytest.raises(DataError, match="not a recording's file"):
+    with pytest.raises(DataError, match="where a recording is needed"):
         decode(Item("t", "text"), "audio")
+
+
+def test_arrays_are_recordings_at_the_backbones_own_rate():
+    from zoo.preprocess import AudioSpec
+
+    sound = noise(50)[:, 0]
+    for rate in (8000, 48000):
+        got = AudioSpec(rate).apply(decode(Item("a", sound.astype(np.float64)), "audio"))
+        assert np.array_equal(got, sound)
+    for wrong in (noise(5, 2), np.zeros(0), np.array([np.nan]), np.zeros(9, np.int16)):
+        with pytest.raises(DataError, match="'a'"):
+            decode(Item("a", wrong), "audio")
 
 
 def test_a_name_in_any_encoding_is_opened(tmp_path):

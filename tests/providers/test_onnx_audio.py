@@ -144,3 +144,16 @@ def test_a_folder_of_recordings_end_to_end(make, zoo, tmp_path):
     (tmp_path / "sounds" / "loud" / "empty.wav").write_bytes(b"")
     third = zoo(*run).json
     assert [bad["item"] for bad in third["data"]["bad"]] == ["loud/empty.wav"]
+
+
+def test_arrays_in_memory_are_at_the_models_rate(make, tmp_path):
+    import zoo
+
+    sounds = [wave.samples for wave in waves()]
+    stated = {**STATED, "tap": "embedding"}
+    got = zoo.extract(f"onnx:{make()}", sounds, preprocess=stated).extracted
+    for number, sound in enumerate(sounds):
+        soundfile.write(tmp_path / f"{number}.wav", sound, 16000, subtype="FLOAT")
+    files = [tmp_path / f"{number}.wav" for number in range(len(sounds))]
+    same = zoo.extract(f"onnx:{tmp_path}/sound.onnx", files, preprocess=stated).extracted
+    np.testing.assert_allclose(got.features, same.features, rtol=1e-6)

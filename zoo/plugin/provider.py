@@ -99,7 +99,11 @@ class Backbone(ABC):
 
     @abstractmethod
     def prepare(self, sample: Any) -> Any:
-        """One sample (PIL image, text, waveform) as the contract's preprocessing leaves it."""
+        """One sample as the contract's preprocessing leaves it.
+
+        It is an RGB PIL image, a text or a `zoo.preprocess.Waveform`. A DataError makes it a bad
+        sample, which is listed by name.
+        """
 
     @abstractmethod
     def collate(self, prepared: list[Any]) -> Any:

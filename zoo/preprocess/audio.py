@@ -13,6 +13,8 @@ from zoo.errors import DataError, SourceError
 NUMERICS = 1  # raised whenever the same recording would come out otherwise
 MAX_SAMPLES = 1 << 26  # 256 MiB as float32: 70 minutes at 16 kHz, 23 at 48 kHz
 
+OWN_RATE = 0
+
 
 @dataclass(frozen=True, eq=False)
 class Waveform:
@@ -20,7 +22,7 @@ class Waveform:
 
     Attributes:
         samples: (n,) float32, one channel, -1..1 where the file holds integers.
-        rate: samples a second.
+        rate: samples a second; `OWN_RATE` where they are at the backbone's already.
     """
 
     samples: np.ndarray
@@ -77,7 +79,7 @@ class AudioSpec:
             DataError: it would be longer than `MAX_SAMPLES`.
         """
         samples = waveform.samples
-        if waveform.rate != self.rate:
+        if waveform.rate not in {self.rate, OWN_RATE}:
             if len(samples) * self.rate > MAX_SAMPLES * waveform.rate:
                 raise DataError(
                     f"at {self.rate} Hz it would have more than {MAX_SAMPLES} samples",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.errors import DataError
-from zoo.preprocess.decode_audio import decode_audio
+from zoo.preprocess.decode_audio import audio_array, decode_audio
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -71,8 +71,10 @@ def decode(item: Item, modality: str) -> Image | str | Waveform:
             raise DataError(f"'{item.name}' has more than {MAX_CHARACTERS} characters")
         return item.value
     if modality == "audio":
+        if isinstance(item.value, np.ndarray):
+            return audio_array(item.value, item.name)
         if not isinstance(item.value, Path):
-            raise DataError(f"'{item.name}' is not a recording's file")
+            raise DataError(f"'{item.name}' is a text where a recording is needed")
         return decode_audio(item.value, item.name)
     if modality != "image":
         raise DataError(f"'{item.name}': {modality} samples cannot be decoded yet")

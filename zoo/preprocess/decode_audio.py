@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from zoo.errors import DataError
-from zoo.preprocess.audio import MAX_SAMPLES, Waveform
+from zoo.preprocess.audio import MAX_SAMPLES, OWN_RATE, Waveform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +56,24 @@ def decode_audio(path: Path, name: str) -> Waveform:
     if len(samples) < promised:
         raise _cut_short(name, promised, len(samples), "samples")
     return Waveform(samples, rate)
+
+
+def audio_array(values: np.ndarray, name: str) -> Waveform:
+    """Samples that a caller holds, (n,) of floating point, at the backbone's own rate.
+
+    Raises:
+        DataError: the array is something else, empty, too long or not finite.
+    """
+    if values.ndim != 1 or values.dtype.kind != "f":
+        raise DataError(
+            f"'{name}' has shape {values.shape} and dtype {values.dtype}",
+            hint="recordings are floating-point arrays of one channel, -1..1, at the model's rate",
+        )
+    if not 0 < len(values) <= MAX_SAMPLES:
+        raise DataError(f"'{name}' holds {len(values)} samples, not 1 to {MAX_SAMPLES}")
+    if not np.isfinite(values).all():
+        raise DataError(f"'{name}' holds samples that are not finite")
+    return Waveform(values.astype(np.float32), OWN_RATE)
 
 
 def _check_header(rate: int, frames: int, name: str) -> None:
