@@ -156,6 +156,13 @@ def test_layers_and_states_are_taps_under_the_same_mask(models, name):
     np.testing.assert_allclose(whole, np.concatenate(alone), rtol=1e-3, atol=1e-5)
 
 
+def test_a_batch_of_waveforms_is_bounded_by_its_samples(models):
+    backbone = HuggingFaceProvider().load(Source.parse(f"hf:{models['wav2vec2']}"), LoadOptions())
+    minutes = backbone.max_cost / 16000 / 60
+    assert 1 <= minutes <= 5
+    assert backbone.cost(backbone.prepare(waves()[0])) == LENGTHS[0]
+
+
 def test_any_rate_is_resampled_to_the_checkpoints(models):
     import soxr
 

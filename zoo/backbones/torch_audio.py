@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from zoo.preprocess import AudioSpec, Waveform
 
 
+# The first convolution makes hundreds of channels of every few samples: a minute of 16 kHz takes
+# about a gigabyte while it passes, so 2 minutes are a batch.
+_BATCH_SAMPLES = 1 << 21
+
+
 class WaveformTrunk(TorchTrunk):
     """A torch module of samples, such as Wav2Vec2's.
 
@@ -53,6 +58,11 @@ class WaveformTrunk(TorchTrunk):
         samples = _long_enough(self._spec, sample, self._shortest)
         out = self._extractor(samples, sampling_rate=self._spec.rate, return_tensors="np")
         return np.asarray(out["input_values"][0], np.float32)
+
+    @property
+    def max_cost(self) -> int:
+        """Samples of a batch, padding included."""
+        return _BATCH_SAMPLES
 
     def cost(self, prepared: Any) -> int:
         """Samples."""

@@ -1,14 +1,12 @@
 """Gets the feature rows of a dataset: what the store has is read, the rest is computed and kept.
 
-Samples are addressed by their content, so that a renamed or repeated file costs nothing. Decoding
-runs in threads beside the forward pass and never more than a window of samples is in memory.
+Samples are addressed by their content, so that a renamed or repeated file costs nothing.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from zoo.backbones.pooling import pool
 from zoo.engine import mark_used, row_keys, sample_digest
 from zoo.errors import DataError, SourceError
 from zoo.features.bad import BadItem, OnBad, Unreadable
+from zoo.features.batches import batches
 from zoo.features.provenance import TOLERANCE, changed, distance, spread, vouch, vouched
 from zoo.preprocess.decode import decode, quiet_decoding
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from zoo.plugin import Dataset, Item
 
 Progress = Callable[[int, int], None]  # samples done, samples to do
-# Batches whose samples are ordered by cost (length) before they are cut; recordings are large.
-_SORT_WINDOW = {"text": 16, "audio": 2}
 
 
 @dataclass(frozen=True)
@@ -328,7 +325,7 @@ def _computed(
     """Batches of item numbers and their feature rows, (b, d) float32, checked to be finite."""
     backbone, contract = model.backbone, model.contract
     size = min(options.batch_size, backbone.max_batch or options.batch_size)
-    for batch in _batches(items, todo, model, size, options.threads, unreadable):
+    for batch in batches(items, todo, model, size, options.threads, unreadable):
         numbers = [i for i, _ in batch]
         outputs = backbone.forward(backbone.collate([prepared for _, prepared in batch]))
         values, mask = outputs[contract.tap].numpy()
@@ -343,42 +340,6 @@ def _computed(
                 hint="compute in --dtype float32, or check the stated preprocessing",
             )
         yield numbers, np.asarray(rows, np.float32)
-
-
-def _batches(  # noqa: PLR0917 - as above
-    items: list[Item],
-    todo: list[int],
-    model: Model,
-    size: int,
-    threads: int,
-    unreadable: Unreadable,
-) -> Iterator[list[tuple[int, Any]]]:
-    """Prepared samples in batches, decoded ahead by threads, samples of like cost together."""
-    modality = model.contract.modality
-    backbone = model.backbone
-    window = max(size * _SORT_WINDOW.get(modality, 1), threads)
-
-    def work(i: int) -> tuple[int, Any, str]:
-        try:
-            return i, backbone.prepare(decode(items[i], modality)), ""
-        except DataError as error:
-            return i, None, str(error)
-
-    with ThreadPoolExecutor(threads, thread_name_prefix="zoo-decode") as pool_:
-        ahead = [pool_.submit(work, i) for i in todo[:window]]
-        for start in range(0, len(todo), window):
-            current = ahead
-            ahead = [pool_.submit(work, i) for i in todo[start + window : start + 2 * window]]
-            ready = []
-            for future in current:
-                i, prepared, reason = future.result()
-                if reason:
-                    unreadable.add(i, reason)
-                else:
-                    ready.append((i, prepared))
-            ready.sort(key=lambda pair: backbone.cost(pair[1]))  # stable: images keep their order
-            for cut in range(0, len(ready), size):
-                yield ready[cut : cut + size]
 
 
 def _report(options: ExtractOptions, done: int, total: int) -> None:

@@ -123,6 +123,14 @@ class Backbone(ABC):
         """The greatest batch it takes; None for any."""
         return None
 
+    @property
+    def max_cost(self) -> int | None:
+        """The greatest cost of a batch, its size times that of its dearest sample; None for any.
+
+        A sample that costs more by itself is run alone.
+        """
+        return None
+
     def cost(self, prepared: Any) -> int:
         """Relative cost of a prepared sample; samples of like cost are batched together."""
         del prepared
