@@ -76,6 +76,14 @@ def models(tmp_path_factory):
             masked,
         ),
         "wav2vec2": (t.Wav2Vec2Model(t.Wav2Vec2Config(**SIZES, **CONVOLUTIONS)), plain),
+        "wav2vec2 over time": (t.Wav2Vec2Model(t.Wav2Vec2Config(**SIZES, **CONVOLUTIONS)), masked),
+        "wavlm": (t.WavLMModel(t.WavLMConfig(**SIZES, **CONVOLUTIONS)), masked),
+        "data2vec": (
+            t.Data2VecAudioModel(
+                t.Data2VecAudioConfig(**SIZES, **CONVOLUTIONS, conv_pos_kernel_size=3)
+            ),
+            masked,
+        ),
         "hubert": (t.HubertModel(t.HubertConfig(**SIZES, **CONVOLUTIONS, **stable)), masked),
         "whisper": (t.WhisperModel(whisper), t.WhisperFeatureExtractor(8, chunk_length=1)),
         "ast": (t.ASTModel(ast), t.ASTFeatureExtractor(num_mel_bins=32, max_length=64)),
@@ -122,7 +130,19 @@ def reference(folder):
     return torch.stack(rows).numpy()
 
 
-@pytest.mark.parametrize("name", ["wav2vec2 masked", "wav2vec2", "hubert", "whisper", "ast"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "wav2vec2 masked",
+        "wav2vec2",
+        "wav2vec2 over time",
+        "wavlm",
+        "data2vec",
+        "hubert",
+        "whisper",
+        "ast",
+    ],
+)
 def test_features_equal_transformers_on_each_recording_alone(models, name):
     want = reference(models[name])
     got = features(models[name])
@@ -154,6 +174,13 @@ def test_layers_and_states_are_taps_under_the_same_mask(models, name):
     whole = features(models[name], tap="#hidden_states.1/mean")
     alone = [features(models[name], [wave], "#hidden_states.1/mean") for wave in waves()]
     np.testing.assert_allclose(whole, np.concatenate(alone), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["wav2vec2 masked", "wav2vec2", "whisper", "ast"])
+def test_bfloat16_compute_is_near_but_not_equal(models, name):
+    exact, rough = features(models[name]), features(models[name], dtype="bfloat16")
+    assert not np.array_equal(exact, rough)
+    np.testing.assert_allclose(rough, exact, atol=0.2)
 
 
 def test_a_batch_of_waveforms_is_bounded_by_its_samples(models):

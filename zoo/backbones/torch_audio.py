@@ -28,8 +28,8 @@ _BATCH_SAMPLES = 1 << 21
 class WaveformTrunk(TorchTrunk):
     """A torch module of samples, such as Wav2Vec2's.
 
-    Where its extractor gives no attention mask the model can't tell padding from silence:
-    recordings then run apart by length, and are never padded.
+    Where it takes no attention mask it can't tell padding from silence, and where it mixes what is
+    apart in time no mask hides padding: recordings then run by length, and are never padded.
     """
 
     def __init__(
@@ -41,12 +41,14 @@ class WaveformTrunk(TorchTrunk):
         spec: AudioSpec,
         extractor: Any,
         convolutions: Sequence[tuple[int, int]],
+        masks: bool,
         shortest: int,
     ) -> None:
         super().__init__(module, contract, options)
         self._spec = spec
         self._extractor = extractor
         self._convolutions = tuple(convolutions)
+        self._masks = masks
         self._shortest = shortest
 
     def prepare(self, sample: Waveform) -> np.ndarray:
@@ -74,7 +76,7 @@ class WaveformTrunk(TorchTrunk):
 
     def forward(self, batch: Any) -> dict[str, Features]:
         """The tap's output, padded where frames are fewer, with the mask of those that count."""
-        if self._extractor.return_attention_mask:
+        if self._masks:
             return super().forward(batch)
         tap = self.contract.tap
         # Alone in this: the samples of one length are a batch without a mask.

@@ -65,11 +65,13 @@ class Extraction:
         kind: the name of transformers' feature extractor class.
         settings: its arguments, every one.
         convolutions: widths and steps of those over samples; empty for spectrograms.
+        masks: whether padding behind a mask leaves a recording's features as they were.
     """
 
     kind: str
     settings: Mapping[str, Any]
     convolutions: tuple[tuple[int, int], ...] = ()
+    masks: bool = False
 
     @property
     def is_waveform(self) -> bool:
@@ -121,7 +123,8 @@ def stated_audio(
     given = {k: v for k, v in options.preprocess.items() if k not in {"tap", "pool"}}
     stated = check_keys({"input": "audio", "rate": rate, **given}, "--preprocess")
     convolutions = _convolutions(config, where) if kind == _WAVEFORM else ()
-    return AudioSpec.from_stated(stated, where), Extraction(kind, settings, convolutions)
+    masks = settings.get("return_attention_mask", False) and not _mixes_time(config)
+    return AudioSpec.from_stated(stated, where), Extraction(kind, settings, convolutions, masks)
 
 
 def trunk(
@@ -155,6 +158,7 @@ def trunk(
         spec=spec,
         extractor=extractor,
         convolutions=extraction.convolutions,
+        masks=extraction.masks,
         shortest=extraction.shortest,
     )
 
@@ -170,6 +174,19 @@ def _checked(value: Any, key: str, default: Any, where: str) -> Any:
     if not right:
         raise SourceError(f"{where}: {key} = {value!r} in preprocessor_config.json")
     return value
+
+
+def _mixes_time(config: Mapping[str, Any]) -> bool:
+    """Whether padding reaches the sound before the mask does.
+
+    By normalising over time in the first layer (the default), or where positions pass several
+    convolutions (data2vec) or a normalisation that makes something of zeros.
+    """
+    return bool(
+        config.get("feat_extract_norm", "group") != "layer"
+        or config.get("model_type") == "data2vec-audio"
+        or config.get("conv_pos_batch_norm")
+    )
 
 
 def _convolutions(config: Mapping[str, Any], where: str) -> tuple[tuple[int, int], ...]:
