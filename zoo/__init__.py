@@ -23,7 +23,8 @@ def transfer(model: str, data: Any, labels: Any = None, **options: Any) -> Run:
     Args:
         model: a source, such as ``hf:org/name``, ``hf:./folder`` or ``onnx:./model.onnx``.
         data: a path (folder of class folders, CSV, JSONL, .npz), or a sequence or Series of n file
-            paths, texts, PIL images or uint8 arrays of shape (h, w) or (h, w, 3), or a pandas or
+            paths, texts, PIL images, uint8 arrays of shape (h, w) or (h, w, 3), or recordings as
+            floating-point arrays of shape (samples,) at the model's own rate, or a pandas or
             polars DataFrame whose columns ``input``, ``target`` and ``group`` name.
         labels: n labels where `data` is a sequence: classes, numbers, lists of label names, or
             arrays or DataFrames of shape (n, t), float for numbers and bool for labels.

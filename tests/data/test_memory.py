@@ -142,3 +142,15 @@ def test_given_splits_and_tasks_are_checked():
         from_items(["a"], ["x"], split=["dev"])
     with pytest.raises(UsageError):
         from_items(["a"], ["x"], task="spans")
+
+
+def test_floating_point_arrays_of_one_axis_are_recordings():
+    sounds = [np.linspace(-1, 1, n) for n in (5, 9)]
+    data = from_items(sounds, ["a", "b"])
+    assert data.modality == "audio"
+    assert [item.value.dtype for item in data.items] == [np.float32] * 2
+    assert [item.name for item in data.items] == ["data:1", "data:2"]
+    with pytest.raises(DataError, match="several kinds"):
+        from_items([sounds[0], np.zeros((4, 4), np.uint8)])
+    with pytest.raises(DataError, match="float64"):
+        from_items([np.zeros((4, 4))])

@@ -145,6 +145,19 @@ def test_progress_ends_at_the_total():
     assert told[-1] == (10, 10)
 
 
+@pytest.mark.parametrize(
+    ("most", "batches"), [(None, [4, 4, 2]), (20, [4, 2, 2, 2]), (5, [2, 1, 1, 1, 1, 1, 1, 1, 1])]
+)
+def test_a_batch_costs_no_more_than_the_backbone_takes(monkeypatch, most, batches):
+    """Ten samples that cost 1 to 10, in batches of 4: size times the dearest stays in bounds."""
+    monkeypatch.setattr(Mean, "cost", lambda self, prepared: int(prepared.max()) + 1)
+    monkeypatch.setattr(Mean, "max_cost", property(lambda self: most))
+    provider = Means()
+    got = extract(dataset(images(10)), model(provider), options(threads=16))
+    assert provider.log == batches
+    assert got.features[:, 1].tolist() == list(range(10))
+
+
 def test_threads_leave_the_filters_of_warnings_as_they_were(tmp_path):
     files = []
     for n in range(40):

@@ -6,11 +6,13 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from zoo.errors import DataError
 from zoo.plugin import Item
-from zoo.preprocess.decode import decode
+from zoo.preprocess.decode import decode, quiet_decoding
 
 
 def saved(path, image, **options):
@@ -97,3 +99,42 @@ def test_a_text_is_itself():
     assert decode(Item("t", "grüße"), "text") == "grüße"
     with pytest.raises(DataError, match="not a text"):
         decode(Item("t", np.zeros(3)), "text")
+
+
+def whole(form):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a description"
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 10, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, form, exif=exif)
+    return file.getvalue()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_damage_anywhere_gives_an_image_or_a_data_error(tmp_path_factory, data):
+    content = bytearray(whole(data.draw(st.sampled_from(["JPEG", "PNG", "WEBP"]))))
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, min(150, len(content) - 1)))
+        content[place] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damaged") / "a.jpg"
+    path.write_bytes(bytes(content))
+    with quiet_decoding():
+        try:
+            got = decode(Item("a.jpg", path), "image")
+        except DataError as error:
+            assert "a.jpg" in str(error)  # noqa: PT017 - either outcome is right
+        else:
+            assert got.mode == "RGB"
+
+
+def test_a_tag_that_no_type_fits_is_a_damaged_image(tmp_path, monkeypatch):
+    """Pillow packs EXIF anew when it turns an image, and struct has an error of its own."""
+    import struct
+
+    def fail(image):
+        raise struct.error("required argument is not an integer")
+
+    monkeypatch.setattr("PIL.ImageOps.exif_transpose", fail)
+    with pytest.raises(DataError, match=r"a\.png.*damaged"):
+        decode(saved(tmp_path / "a.png", Image.new("RGB", (2, 2))), "image")

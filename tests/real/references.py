@@ -129,3 +129,25 @@ def static_texts(folder: Path, texts: list[str]) -> np.ndarray:
     encoded = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
     none = np.zeros(vectors.shape[1], np.float32)
     return np.stack([vectors[ids].astype(np.float32).mean(0) if ids else none for ids in encoded])
+
+
+def onnx_audio(folder: Path, files: list[Path]) -> np.ndarray:
+    """(n, d) of ONNX Runtime on each recording alone, prepared as preprocess.toml says."""
+    import onnxruntime as ort
+    import soundfile
+    import soxr
+
+    stated = tomllib.loads((folder / "preprocess.toml").read_text())
+    session = ort.InferenceSession(
+        folder / "speech_embedding.onnx", providers=["CPUExecutionProvider"]
+    )
+    rows = []
+    for file in files:
+        samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+        samples = soxr.resample(samples.mean(axis=1), rate, stated["rate"])
+        missing = max(0, stated["min_samples"] - len(samples))
+        padded = np.pad(samples, (missing // 2, missing - missing // 2)) * stated["scale"]
+        batch = padded[None].astype(stated["dtype"])
+        (value,) = session.run([stated["tap"]], {stated["input_name"]: batch})
+        rows.append(value[0])
+    return np.stack(rows)

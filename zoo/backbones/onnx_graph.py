@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.backbones.lengths import by_length
 from zoo.engine import build_info
 from zoo.errors import SourceError, UsageError
 from zoo.plugin import Backbone, Contract, Features, LoadOptions
 
 if TYPE_CHECKING:
-    from zoo.preprocess import ImageSpec
+    from zoo.preprocess import AudioSpec, ImageSpec
 
 
+_CHECK = {
+    "image": "check size, layout, dtype and batch of the stated preprocessing",
+    "audio": "check min_samples, dtype and batch of the stated preprocessing",
+}
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 class OnnxGraph(Backbone):
-    """An ONNX file on images, in ONNX Runtime."""
+    """An ONNX file on images or waveforms, in ONNX Runtime."""
 
     def __init__(
         self,
@@ -29,7 +34,7 @@ class OnnxGraph(Backbone):
         contract: Contract,
         options: LoadOptions,
         *,
-        spec: ImageSpec,
+        spec: ImageSpec | AudioSpec,
         facts: GraphFacts,
         input_name: str = "",
         batch: int | None = None,
@@ -54,15 +59,25 @@ class OnnxGraph(Backbone):
         return self._batch
 
     def prepare(self, sample: Any) -> np.ndarray:
-        """One RGB image as the graph's input, without the batch axis."""
+        """One RGB image or waveform as the graph's input, without the batch axis."""
         return self._spec.apply(sample)
 
-    def collate(self, prepared: list[Any]) -> np.ndarray:
-        """The prepared images with a batch axis."""
-        return np.stack(prepared)
+    def cost(self, prepared: Any) -> int:
+        """Samples of a waveform; all images cost the same."""
+        return len(prepared) if prepared.ndim == 1 else 1
+
+    def collate(self, prepared: list[Any]) -> Any:
+        """The prepared images with a batch axis; waveforms, whose lengths differ, as they are."""
+        return np.stack(prepared) if self.contract.modality == "image" else prepared
 
     def forward(self, batch: Any) -> dict[str, Features]:
-        """The tap's output; a last batch smaller than a fixed one is padded with its own rows."""
+        """The tap's output; waveforms of different lengths run apart and are never padded."""
+        if isinstance(batch, list):
+            return {self.contract.tap: by_length(batch, self._run, most=self._batch)}
+        return {self.contract.tap: Features(self._run(batch))}
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        """A batch smaller than a fixed one is padded with its own rows."""
         count = len(batch)
         if self._batch is not None and count < self._batch:
             batch = np.concatenate([batch, np.repeat(batch[-1:], self._batch - count, axis=0)])
@@ -73,11 +88,11 @@ class OnnxGraph(Backbone):
             raise SourceError(
                 f"'{self.contract.info.get('file', 'the graph')}' failed on a batch of shape "
                 f"{batch.shape}: {_first_line(error)}",
-                hint="check size, layout, dtype and batch of the stated preprocessing",
+                hint=_CHECK[self.contract.modality],
             ) from error
-        if len(values) != len(batch):
+        if values.shape[:1] != batch.shape[:1]:
             raise SourceError(f"tap '{tap}' has shape {values.shape} for a batch of {len(batch)}")
-        return {tap: Features(np.asarray(values[:count], dtype=np.float32))}
+        return np.asarray(values[:count], dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.backbones.torch_taps import LayerTap
-from zoo.errors import SourceError, UsageError
+from zoo.errors import DataError, SourceError, UsageError
 from zoo.plugin import Backbone, Contract, Features, LoadOptions
 
 if TYPE_CHECKING:
@@ -126,12 +126,25 @@ class TextTrunk(TorchTrunk):
         super().__init__(module, contract, options)
         self._spec = spec
         self._tokenizer = tokenizer
+        if tokenizer.pad_token is None:  # decoders have none; the mask hides whatever stands there
+            tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+        if spec.padding == "right":
+            tokenizer.padding_side = "right"
 
     def prepare(self, sample: Any) -> Any:
-        """Token ids of one text, special tokens included, cut to the contract's length."""
+        """Token ids of one text, special tokens included, cut to the contract's length.
+
+        Raises:
+            DataError: it has no tokens at all.
+        """
         encoded = self._tokenizer(
-            self._spec.apply(sample), truncation=True, max_length=self._spec.max_length
+            self._spec.apply(sample),
+            truncation=True,
+            max_length=self._spec.max_length,
+            return_attention_mask=True if self._spec.padding == "right" else None,
         )
+        if not encoded["input_ids"]:
+            raise DataError("the text has no tokens")
         return dict(encoded)
 
     def cost(self, prepared: Any) -> int:
@@ -139,8 +152,14 @@ class TextTrunk(TorchTrunk):
         return len(prepared["input_ids"])
 
     def collate(self, prepared: list[Any]) -> Any:
-        """Token ids and masks padded to the longest of the batch, (b, t) each."""
-        return self._tokenizer.pad(prepared, padding=True, return_tensors="pt")
+        """Token ids and masks, (b, t) each, padded to the longest of the batch or to full size."""
+        full = self._spec.padding == "max_length"
+        return self._tokenizer.pad(
+            prepared,
+            padding="max_length" if full else True,
+            max_length=self._spec.max_length if full else None,
+            return_tensors="pt",
+        )
 
     def inputs(self, batch: Any) -> dict[str, Any]:
         """The tokenizer's tensors on the device."""

@@ -49,6 +49,12 @@ coverage = _option(
     help="Share of samples whose conformal set should hold their class.",
 )
 out = _option("--out", type=click.Path(path_type=Path), help="Folder of the run.")
+on_bad = _option(
+    "--on-bad",
+    default="skip",
+    show_default=True,
+    help="Unreadable samples: skip, fail, or at most max=N, max=P%.",
+)
 dry_run = _option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 
 # Trust is said on the command line alone: neither a variable nor a zoo.toml that came with the data
@@ -82,6 +88,7 @@ _compute = (
     _option("--threads", type=int, default=None, help="Default: all that the process may use."),
     _option("--batch-size", type=int, default=32, show_default=True, help="Samples a batch."),
     _option("--limit", type=int, default=0, help="Use at most so many samples; 0 for all."),
+    on_bad,
     _option("--offline", is_flag=True, help="Never open a socket."),
     trust_repo,
 )

@@ -15,7 +15,8 @@ from zoo.cli import common
 
 _LIBRARIES = (
     "zoo-transfer numpy torch transformers tokenizers safetensors huggingface-hub pillow "
-    "scikit-learn onnxruntime onnxruntime-gpu onnx simplejpeg pyarrow datasets timm torchvision"
+    "soundfile soxr scikit-learn onnxruntime onnxruntime-gpu onnx simplejpeg pyarrow datasets timm "
+    "torchvision"
 ).split()
 
 

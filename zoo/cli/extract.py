@@ -76,6 +76,7 @@ def show_plan(
     options.check()
     opened = open_model(registry, model, options.load_options())
     dataset = open_data(registry, data, None, options)
+    opened = opened.taking(dataset.modality)
     with registry.blaming("provider", opened.source.provider):
         seen = look(dataset, opened, options.extract_options().store_root)
     plan = {

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--device", default="auto", show_default=True, envvar="ZOO_DEVICE")
 @click.option("--threads", type=int, default=None, envvar="ZOO_THREADS")
 @click.option("--batch-size", type=int, default=32, show_default=True, envvar="ZOO_BATCH_SIZE")
+@common.on_bad
 @click.option("--offline", is_flag=True, envvar="ZOO_OFFLINE", help="Never open a socket.")
 @common.trust_repo
 @common.output
@@ -64,8 +65,8 @@ def command(  # noqa: D103 - click shows the help below
         _show(predictions)
 
 
-command.help = """Apply RUN to INPUTS: image files, folders, or tables with the column that was
-trained on. Prints a label and its probability for each sample, its labels, or its numbers.
+command.help = """Apply RUN to INPUTS: image or audio files, folders, or tables with the column
+that was trained on. Prints a label and its probability for each sample, its labels, or its numbers.
 """
 
 

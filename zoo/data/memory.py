@@ -32,7 +32,8 @@ def from_items(
     """The dataset of items in memory, in their own order.
 
     Args:
-        items: paths, texts, PIL images or uint8 arrays (h, w) or (h, w, 3), all of one kind, in a
+        items: paths, texts, PIL images, uint8 arrays (h, w) or (h, w, 3), or recordings as
+            floating-point arrays (samples,) at the backbone's own rate, all of one kind, in a
             sequence or Series; or one array uint8 (n, h, w[, 1 or 3]) or unicode (n,). A str that
             names an existing image or audio file is that file, any other str is a text; the two
             do not mix.
@@ -149,6 +150,10 @@ def _items(items: Iterable[Any] | np.ndarray, name: str) -> tuple[str, tuple[Ite
         return modality, tuple(Item(text_name(Path(p).as_posix()), Path(p)) for p in given)
     if different[0] == "text":
         return "text", tuple(Item(f"{name}:{i}", str(text)) for i, text in enumerate(given, 1))
+    if different[0] == "recording":
+        return "audio", tuple(
+            Item(f"{name}:{i}", np.asarray(one, np.float32)) for i, one in enumerate(given, 1)
+        )
     arrays = (_pixels(item, f"data {shown(name)}, item {i}") for i, item in enumerate(given, 1))
     return "image", tuple(Item(f"{name}:{i}", pixels) for i, pixels in enumerate(arrays, 1))
 
@@ -165,11 +170,13 @@ def _kind(item: Any, name: str, number: int) -> str:
         if not item.is_file():
             raise DataError(f"data {shown(str(item))}: no such file")
         return f"{modality} file"
+    if isinstance(item, np.ndarray) and item.ndim == 1 and item.dtype.kind == "f":
+        return "recording"
     if isinstance(item, np.ndarray) or _is_picture(item):
         return "image"
     raise DataError(
         f"data {shown(name)}, item {number}: a {type(item).__name__} is no sample",
-        hint="items are paths, texts, PIL images or uint8 arrays",
+        hint="items are paths, texts, PIL images, uint8 arrays or recordings as float arrays",
     )
 
 

@@ -1,6 +1,7 @@
 """The only room where data meets a backbone: rows from the store, or through one forward pass."""
 
-from zoo.features.extract import BadItem, Extracted, ExtractOptions, Progress, extract, look
+from zoo.features.bad import BadItem, OnBad
+from zoo.features.extract import Extracted, ExtractOptions, Progress, extract, look
 from zoo.features.model import Model, open_model
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "ExtractOptions",
     "Extracted",
     "Model",
+    "OnBad",
     "Progress",
     "extract",
     "look",

@@ -1,14 +1,12 @@
 """Gets the feature rows of a dataset: what the store has is read, the rest is computed and kept.
 
-Samples are addressed by their content, so that a renamed or repeated file costs nothing. Decoding
-runs in threads beside the forward pass and never more than a window of samples is in memory.
+Samples are addressed by their content, so that a renamed or repeated file costs nothing.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,8 @@ import numpy as np
 from zoo.backbones.pooling import pool
 from zoo.engine import mark_used, row_keys, sample_digest
 from zoo.errors import DataError, SourceError
+from zoo.features.bad import BadItem, OnBad, Unreadable
+from zoo.features.batches import batches
 from zoo.features.provenance import TOLERANCE, changed, distance, spread, vouch, vouched
 from zoo.preprocess.decode import decode, quiet_decoding
 
@@ -27,26 +27,21 @@ if TYPE_CHECKING:
     from zoo.plugin import Dataset, Item
 
 Progress = Callable[[int, int], None]  # samples done, samples to do
-_SORT_WINDOW = 16  # batches whose samples are ordered by cost (length) before they are cut
 
 
 @dataclass(frozen=True)
 class ExtractOptions:
-    """How to run: samples a batch, threads that decode, who hears of progress and what is said."""
+    """How to run: samples a batch, threads that decode, who hears of progress and what is said.
+
+    `on_bad` says how many samples may be unreadable.
+    """
 
     store_root: Path
     batch_size: int = 32
     threads: int = 1
     progress: Progress | None = None
     say: Callable[[str], None] | None = None
-
-
-@dataclass(frozen=True)
-class BadItem:
-    """A sample that could not be read, and why."""
-
-    name: str
-    reason: str
+    on_bad: OnBad = field(default_factory=OnBad)
 
 
 @dataclass(frozen=True)
@@ -167,7 +162,8 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
     Ctrl-C or an error keeps all rows finished so far; the next call goes on from there.
 
     Raises:
-        DataError: no item could be read, or the model takes another kind of data.
+        DataError: no item could be read, more could not than `options.on_bad` allows, or the model
+            takes another kind of data.
         SourceError: the backbone failed or gave values that are not finite.
         StoreError: the store is damaged, full or not writable.
     """
@@ -175,7 +171,7 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
     seen = look(dataset, model, options.store_root)
     items = [dataset.items[i] for i in seen.kept]
     key, todo = seen.key, [int(i) for i in seen.missing]
-    unreadable: dict[int, str] = {}
+    unreadable = Unreadable(options.on_bad, items, seen.bad)
     forwards = 0
     with quiet_decoding():
         first_good = _skip_unreadable(items, todo, dataset.modality, unreadable)
@@ -185,19 +181,11 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
             if key != seen.key:
                 distinct = _firsts(seen.keys)
                 _, own = _stored(model, options.store_root, key, seen.keys[distinct])
-                todo = [i for i in distinct[~own].tolist() if i not in unreadable]
+                todo = [i for i in distinct[~own].tolist() if i not in unreadable.reasons]
         if todo:
             with model.create_store(options.store_root, key) as store:
                 forwards += _fill(store, items, todo, seen.keys, model, options, unreadable)
-    bad_keys = {seen.keys[i].tobytes(): i for i in unreadable}
-    good, bad = [], list(seen.bad)
-    for i, item in enumerate(items):
-        first = bad_keys.get(seen.keys[i].tobytes())
-        if first is None:
-            good.append(i)
-            continue
-        same = "" if first == i else f"the same bytes as '{items[first].name}': "
-        bad.append(BadItem(item.name, same + unreadable[first]))
+    good, bad = unreadable.sorted_out(seen.keys)
     if not good:
         reason = f": {bad[0].reason}" if bad else ""
         raise DataError(
@@ -217,7 +205,7 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
         features=features,
         keys=keys,
         dataset=dataset.take(seen.kept[good]),
-        bad=tuple(bad),
+        bad=bad,
         forwards=forwards,
         distinct=len(np.unique(keys.view("V16").ravel())),
         seconds=time.perf_counter() - start,
@@ -245,7 +233,8 @@ def _decide(
         differences = changed(store.provenance.get("made_with"), model.conditions)
         numbers: list[int] = []
         again: list[np.ndarray] = []
-        for some, rows in _computed(items, seen.compare.tolist(), model, options, {}):
+        again_bad = Unreadable(OnBad(), items)  # told of once, with the rows that are missing
+        for some, rows in _computed(items, seen.compare.tolist(), model, options, again_bad):
             numbers += some
             again.append(rows)
         if not numbers:
@@ -292,14 +281,14 @@ def _opened(model: Model, root: Path, key: dict[str, Any]) -> FeatureStore:
 
 
 def _skip_unreadable(
-    items: list[Item], todo: list[int], modality: str, unreadable: dict[int, str]
+    items: list[Item], todo: list[int], modality: str, unreadable: Unreadable
 ) -> int:
     """Position in `todo` of the first sample that decodes: no weights are read for bad files."""
     for position, i in enumerate(todo):
         try:
             decode(items[i], modality)
         except DataError as error:
-            unreadable[i] = str(error)
+            unreadable.add(i, str(error))
         else:
             return position
     return len(todo)
@@ -312,7 +301,7 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
     keys: np.ndarray,
     model: Model,
     options: ExtractOptions,
-    unreadable: dict[int, str],
+    unreadable: Unreadable,
 ) -> int:
     """Run the backbone over the missing samples; returns how many went through it."""
     done = forwards = 0
@@ -320,7 +309,7 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
     for numbers, rows in _computed(items, todo, model, options, unreadable):
         store.append(keys[numbers], {model.column: rows}, dtype=model.options.compute_dtype)
         forwards += len(numbers)
-        done = forwards + len(unreadable)
+        done = forwards + len(unreadable.reasons)
         _report(options, min(done, len(todo)), len(todo))
     _report(options, len(todo), len(todo))
     return forwards
@@ -331,12 +320,12 @@ def _computed(
     todo: list[int],
     model: Model,
     options: ExtractOptions,
-    unreadable: dict[int, str],
+    unreadable: Unreadable,
 ) -> Iterator[tuple[list[int], np.ndarray]]:
     """Batches of item numbers and their feature rows, (b, d) float32, checked to be finite."""
     backbone, contract = model.backbone, model.contract
     size = min(options.batch_size, backbone.max_batch or options.batch_size)
-    for batch in _batches(items, todo, model, size, options.threads, unreadable):
+    for batch in batches(items, todo, model, size, options.threads, unreadable):
         numbers = [i for i, _ in batch]
         outputs = backbone.forward(backbone.collate([prepared for _, prepared in batch]))
         values, mask = outputs[contract.tap].numpy()
@@ -351,42 +340,6 @@ def _computed(
                 hint="compute in --dtype float32, or check the stated preprocessing",
             )
         yield numbers, np.asarray(rows, np.float32)
-
-
-def _batches(  # noqa: PLR0917 - as above
-    items: list[Item],
-    todo: list[int],
-    model: Model,
-    size: int,
-    threads: int,
-    unreadable: dict[int, str],
-) -> Iterator[list[tuple[int, Any]]]:
-    """Prepared samples in batches, decoded ahead by threads, samples of like cost together."""
-    modality = model.contract.modality
-    backbone = model.backbone
-    window = size * (_SORT_WINDOW if modality == "text" else 1)
-
-    def work(i: int) -> tuple[int, Any, str]:
-        try:
-            return i, backbone.prepare(decode(items[i], modality)), ""
-        except DataError as error:
-            return i, None, str(error)
-
-    with ThreadPoolExecutor(threads, thread_name_prefix="zoo-decode") as pool_:
-        ahead = [pool_.submit(work, i) for i in todo[:window]]
-        for start in range(0, len(todo), window):
-            current = ahead
-            ahead = [pool_.submit(work, i) for i in todo[start + window : start + 2 * window]]
-            ready = []
-            for future in current:
-                i, prepared, reason = future.result()
-                if reason:
-                    unreadable[i] = reason
-                else:
-                    ready.append((i, prepared))
-            ready.sort(key=lambda pair: backbone.cost(pair[1]))  # stable: images keep their order
-            for cut in range(0, len(ready), size):
-                yield ready[cut : cut + size]
 
 
 def _report(options: ExtractOptions, done: int, total: int) -> None:

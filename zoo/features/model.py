@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.backbones import pooling
 from zoo.engine import FeatureStore
 from zoo.features.provenance import conditions
-from zoo.preprocess import decode, image, text
+from zoo.preprocess import audio, decode, decode_audio, image, text
 
 if TYPE_CHECKING:
     from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
@@ -30,7 +30,11 @@ NUMERICS = {
         "preprocess": text.NUMERICS,
         "pooling": pooling.NUMERICS,
     },
-    "audio": {"pooling": pooling.NUMERICS},
+    "audio": {
+        "decode": decode_audio.NUMERICS,
+        "preprocess": audio.NUMERICS,
+        "pooling": pooling.NUMERICS,
+    },
 }
 
 
@@ -54,6 +58,10 @@ class Model:
     provider: Provider
     options: LoadOptions
     _backbone: Backbone | None = field(default=None, repr=False)
+
+    def taking(self, modality: str) -> Model:
+        """The same for data of a modality: a model of several kinds of input goes by it."""
+        return Model(self.source, self.provider, replace(self.options, modality=modality))
 
     @cached_property
     def contract(self) -> Contract:

@@ -44,6 +44,9 @@ _LIBRARIES = (
     "onnxruntime",
     "onnxruntime-gpu",
     "pillow",
+    "soundfile",
+    "soxr",
+    "torchaudio",  # AST's filter bank, where it is installed
 )
 # Of Linux, and of Linux on Windows. No backbone takes Apple's GPU unless it is told to.
 _DRIVERS = (Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))

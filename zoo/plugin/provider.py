@@ -31,6 +31,7 @@ class LoadOptions:
         offline: never open a socket.
         trust_repo: code of the repository that the source names may run, at the commit it names.
         preprocess: keys of preprocess.toml that override what the model states.
+        modality: of the data, where it is known: a model that takes several kinds goes by it.
 
     Raises:
         UsageError: a device or dtype is none of these.
@@ -42,6 +43,7 @@ class LoadOptions:
     offline: bool = False
     trust_repo: bool = False
     preprocess: Mapping[str, Any] = field(default_factory=dict)
+    modality: str = ""
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:
@@ -99,7 +101,11 @@ class Backbone(ABC):
 
     @abstractmethod
     def prepare(self, sample: Any) -> Any:
-        """One sample (PIL image, text, waveform) as the contract's preprocessing leaves it."""
+        """One sample as the contract's preprocessing leaves it.
+
+        It is an RGB PIL image, a text or a `zoo.preprocess.Waveform`. A DataError makes it a bad
+        sample, which is listed by name.
+        """
 
     @abstractmethod
     def collate(self, prepared: list[Any]) -> Any:
@@ -117,6 +123,14 @@ class Backbone(ABC):
     @property
     def max_batch(self) -> int | None:
         """The greatest batch it takes; None for any."""
+        return None
+
+    @property
+    def max_cost(self) -> int | None:
+        """The greatest cost of a batch, its size times that of its dearest sample; None for any.
+
+        A sample that costs more by itself is run alone.
+        """
         return None
 
     def cost(self, prepared: Any) -> int:

@@ -1,9 +1,12 @@
-"""From stored bytes to a sample: an RGB image or a text; what cannot be read is one clear error."""
+"""From stored bytes to a sample: image, text or recording; what cannot be read is one error."""
 
 from __future__ import annotations
 
 import io
+import os
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +15,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.errors import DataError
+from zoo.preprocess.decode_audio import audio_array, decode_audio
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from zoo.plugin import Item
+    from zoo.preprocess.audio import Waveform
 
 NUMERICS = 1  # raised whenever the same bytes would give another sample
+MAX_FILE_BYTES = 1 << 30  # some of Pillow's plugins read a file whole before they know its size
+MAX_CHARACTERS = 1 << 22  # tokenizing takes a hundred bytes of memory a character
+# What Pillow's plugins raise on damaged files.
+_DAMAGED = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+_MODES = frozenset("1 L LA La P PA RGB RGBA RGBa RGBX CMYK YCbCr HSV".split())
+_SCALE = "scale it to 0..255 and save it with 8 bits"
 
 
 @contextmanager
@@ -32,11 +56,10 @@ def quiet_decoding() -> Iterator[None]:
         yield
 
 
-def decode(item: Item, modality: str) -> Image | str:
-    """The sample of an item: an RGB image, upright by its EXIF orientation, or a text.
+def decode(item: Item, modality: str) -> Image | str | Waveform:
+    """The sample of an item: an RGB image, upright by its EXIF orientation, a text or a waveform.
 
-    Alpha is dropped, palettes and CMYK are converted by Pillow, 16-bit grey keeps its upper 8 bits,
-    of an animation the first frame counts.
+    The README of this folder has a table of what becomes of odd files.
 
     Raises:
         DataError: the file cannot be read or is not what its name says.
@@ -44,7 +67,11 @@ def decode(item: Item, modality: str) -> Image | str:
     if modality == "text":
         if not isinstance(item.value, str):
             raise DataError(f"'{item.name}' is not a text")
+        if len(item.value) > MAX_CHARACTERS:
+            raise DataError(f"'{item.name}' has more than {MAX_CHARACTERS} characters")
         return item.value
+    if modality == "audio":
+        return _recording(item)
     if modality != "image":
         raise DataError(f"'{item.name}': {modality} samples cannot be decoded yet")
     content = item.content()
@@ -57,9 +84,21 @@ def decode(item: Item, modality: str) -> Image | str:
     raise DataError(f"'{item.name}' is a text where an image is needed")
 
 
+def _recording(item: Item) -> Waveform:
+    content = item.content()
+    if isinstance(content, np.ndarray):
+        return audio_array(content, item.name)
+    if isinstance(content, str):
+        raise DataError(f"'{item.name}' is a text where a recording is needed")
+    return decode_audio(content, item.name)
+
+
 def _file_content(path: Path, name: str) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+                raise DataError(f"'{name}' is larger than {MAX_FILE_BYTES >> 20} MiB")
+            return file.read()
     except OSError as error:
         raise DataError(f"'{name}': {error.strerror or error}") from error
 
@@ -72,13 +111,12 @@ def _from_bytes(content: bytes, name: str) -> Image:
             _check_size(image, name)
             image.load()
             upright = ImageOps.exif_transpose(image)
-            return _rgb(upright if upright is not None else image)
+            return _rgb(upright if upright is not None else image, name)
     except UnidentifiedImageError as error:
         raise DataError(f"'{name}' is not an image that can be read") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"'{name}' would decode to too many pixels") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
-        # Pillow's plugins raise any of these on damaged files.
+    except _DAMAGED as error:
         raise DataError(f"'{name}' is a damaged image: {error}") from error
 
 
@@ -104,10 +142,16 @@ def _from_array(values: np.ndarray, name: str) -> Image:
     return Image.fromarray(np.ascontiguousarray(values)).convert("RGB")
 
 
-def _rgb(image: Image) -> Image:
+def _rgb(image: Image, name: str) -> Image:
     from PIL import Image as Pillow
 
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip it to white
-        grey = np.asarray(image).astype(np.int64)
-        return Pillow.fromarray(np.clip(grey >> 8, 0, 255).astype(np.uint8)).convert("RGB")
+        grey = np.asarray(image)
+        if grey.min() < 0 or grey.max() > 0xFFFF:
+            raise DataError(f"'{name}' has more than 16 bits a pixel", hint=_SCALE)
+        return Pillow.fromarray((grey >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise DataError(f"'{name}' has floating-point pixels, whose range is open", hint=_SCALE)
+    if image.mode not in _MODES:
+        raise DataError(f"'{name}' has pixels of mode {image.mode}", hint="convert it to RGB")
     return image if image.mode == "RGB" else image.convert("RGB")

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.errors import SourceError
+from zoo.errors import DataError, SourceError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 NUMERICS = 1  # raised whenever the same image would come out otherwise
+MAX_PIXELS = 89_478_485  # Pillow's own limit on what it decodes: 256 MiB as RGB
 _FILTERS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # Pillow's numbers
 
 
@@ -99,8 +100,14 @@ class ImageSpec:
 
         Raises:
             SourceError: without a crop, the image's own size is not `size`.
+            DataError: resizing would make more than `MAX_PIXELS`.
         """
         target = self._resized(image.width, image.height)
+        if target != image.size and target[0] * target[1] > MAX_PIXELS:
+            raise DataError(
+                f"an image of {image.width} by {image.height} pixels would be resized to "
+                f"{target[0]} by {target[1]}"
+            )
         if target != image.size:
             image = image.resize(target, _FILTERS.index(self.filter))
         pixels = np.asarray(image)

@@ -17,16 +17,22 @@ class TextSpec:
         max_length: tokens kept, special ones included; the rest of the text is cut off.
         lower_case: whether the text is lower-cased first.
         prefix: put before every text.
+        padding: of a batch: ``right`` of the tokens, to ``max_length`` always, or empty for the
+            tokenizer's own side up to the longest.
     """
 
     tokenizer: str
     max_length: int
     lower_case: bool = False
     prefix: str = ""
+    padding: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; what decides the tokens, and nothing else."""
-        return {"input": "text", "numerics": NUMERICS, **asdict(self)}
+        out = {"input": "text", "numerics": NUMERICS, **asdict(self)}
+        if not self.padding:
+            del out["padding"]  # where the mask hides it, it decides nothing
+        return out
 
     def apply(self, text: str) -> str:
         """The text as the tokenizer gets it."""

@@ -1,4 +1,4 @@
-"""``hf:org/name`` or ``hf:./folder``: image and text encoders in Hugging Face's format."""
+"""``hf:org/name`` or ``hf:./folder``: encoders and decoders in Hugging Face's format."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from zoo.backbones.pooling import NUMERICS as POOLING_NUMERICS
 from zoo.errors import SourceError, TrustError
 from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
 from zoo.plugin.contract import canonical_json
-from zoo.preprocess import ImageSpec, TextSpec
+from zoo.preprocess import AudioSpec, ImageSpec, TextSpec
 from zoo.preprocess.stated import check_keys
-from zoo.providers import hf_families, hf_trust, taps
+from zoo.providers import hf_audio, hf_families, hf_parts, hf_trust, taps
 from zoo.providers.guard import no_questions, no_sockets
 from zoo.providers.hf_files import Snapshot, open_snapshot
 
@@ -22,16 +22,21 @@ if TYPE_CHECKING:
 
 # Keys of config.json that decide no feature.
 _NO_MATTER = frozenset(("_name_or_path", "id2label", "label2id", "transformers_version", "dtype"))
-# Heads that AutoModel leaves out, and layers that only their own tap would need.
-_UNUSED_LAYERS = ("pooler.", "classifier.", "cls.", "lm_head.", "mask_token", "head.")
+# Heads that AutoModel leaves out, layers that only their own tap would need, and what stands for
+# masked positions in training.
+_UNUSED_LAYERS = tuple(
+    "pooler. classifier. cls. lm_head. mask_token head. masked_spec_embed".split()
+)
 
 
 @dataclass(frozen=True)
 class _Described:
     snapshot: Snapshot
     config: dict[str, Any]  # sanitised
-    spec: ImageSpec | TextSpec
+    spec: ImageSpec | TextSpec | AudioSpec
     contract: Contract
+    tower: str = ""  # of a model of several
+    extraction: hf_audio.Extraction | None = None
 
 
 class HuggingFaceProvider(Provider):
@@ -60,23 +65,30 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
         )
     config = hf_trust.sanitised(read, source.reference)
     hf_trust.check_files(snapshot, source.reference)
-    model_type = str(config.get("model_type", ""))
-    if hf_trust.names_code(read) and hf_families.tap_of(model_type) is None:
-        hf_trust.check_architecture(model_type, source.reference)
-    processor = snapshot.read("preprocessor_config.json")
-    is_image = processor is not None and (
-        "image_mean" in processor or "image_processor_type" in processor
-    )
-    if not is_image and options.preprocess.get("input") != "image":
-        _check_text(source, snapshot, processor)
-    spec: ImageSpec | TextSpec
-    if is_image or options.preprocess.get("input") == "image":
+    stated_type = str(config.get("model_type", ""))
+    if hf_trust.names_code(read) and hf_families.tap_of(stated_type) is None:
+        hf_trust.check_architecture(stated_type, source.reference)
+    tower, source = hf_parts.choose_tower(source, config, options)
+    own = hf_parts.tower_config(config, tower)
+    model_type = str(own.get("model_type", ""))
+    processor = _processor(snapshot)
+    extraction: hf_audio.Extraction | None = None
+    spec: ImageSpec | TextSpec | AudioSpec
+    if _takes_images(processor, options) and tower != "text":
+        modality = "image"
         spec, tap, pooling = _image(source, processor or {}, model_type, options)
+    elif hf_audio.is_audio(processor) and processor is not None:
+        modality = "audio"
+        spec, extraction = hf_audio.stated_audio(processor, config, options, source.reference)
+        default = hf_families.tap_of(model_type)
+        tap, pooling = _tap(source, options.preprocess, default, model_type)
     else:
-        spec, tap, pooling = _text(source, snapshot, config, options)
+        modality = "text"
+        _check_text(source, snapshot, None if tower else processor)
+        spec, tap, pooling = _text(source, snapshot, own, options)
     contract = Contract(
-        modality="image" if isinstance(spec, ImageSpec) else "text",
-        preprocess=spec.as_dict(),
+        modality=modality,
+        preprocess={**spec.as_dict(), **(extraction.as_dict() if extraction else {})},
         model={
             "library": "transformers",
             "config": _config_digest(config),
@@ -89,16 +101,34 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
         info={
             "architecture": ", ".join(map(str, config.get("architectures") or [])) or model_type,
             "model_type": model_type,
+            **({"tower": tower} if tower else {}),
             "stored_dtype": config.get("dtype") or config.get("torch_dtype"),
         },
     )
-    return _Described(snapshot, config, spec, contract)
+    return _Described(snapshot, config, spec, contract, tower, extraction)
+
+
+def _processor(snapshot: Snapshot) -> dict[str, Any] | None:
+    """preprocessor_config.json, or what a processor of several inputs holds for its first."""
+    alone = snapshot.read("preprocessor_config.json")
+    if alone is not None:
+        return alone
+    several = snapshot.read("processor_config.json") or {}
+    for part in ("image_processor", "feature_extractor"):
+        if isinstance(several.get(part), dict):
+            return dict(several[part])
+    return None
+
+
+def _takes_images(processor: Mapping[str, Any] | None, options: LoadOptions) -> bool:
+    known = processor is not None and (
+        "image_mean" in processor or "image_processor_type" in processor
+    )
+    return known or options.preprocess.get("input") == "image"
 
 
 def _check_text(source: Source, snapshot: Snapshot, processor: Mapping[str, Any] | None) -> None:
     """Raise SourceError where a model that is no image model is no text model either."""
-    if processor is not None and "sampling_rate" in processor:
-        raise SourceError(f"'{source.reference}': audio models are not supported yet")
     if processor is not None or not snapshot.has_tokenizer():
         raise SourceError(
             f"'{source.reference}' states neither how images nor how texts are prepared",
@@ -156,6 +186,7 @@ def _text(
         max_length=int(given.get("max_length") or min(stated)),
         lower_case=bool(sentence.get("do_lower_case", False)),
         prefix=str(given.get("prefix", "")),
+        padding=hf_families.padding_of(model_type),
     )
     default = _sentence_pooling(snapshot) or hf_families.tap_of(model_type)
     return (spec, *_tap(source, given, default, model_type))
@@ -236,14 +267,18 @@ def _load_module(described: _Described, options: LoadOptions) -> Any:
             f"the weights of '{folder.name}' cannot be loaded: {first}",
             hint="the file may be damaged or not fit its config.json; fetch it again",
         ) from error
-    _check_complete(loading, described.contract.tap, folder.name)
-    return module
+    other = hf_parts.unused_layers(module, described.tower)
+    _check_complete(loading, described.contract.tap, folder.name, other)
+    return hf_parts.part_of(module, described.tower)
 
 
-def _check_complete(loading: Mapping[str, Any], tap: str, name: str) -> None:
+def _check_complete(
+    loading: Mapping[str, Any], tap: str, name: str, other_parts: tuple[str, ...]
+) -> None:
     missing = sorted(map(str, loading.get("missing_keys") or []))
     used = "pooler" if tap == "pooler_output" else tap
     unused = tuple(layer for layer in _UNUSED_LAYERS if not f"{used}.".startswith(layer))
+    unused += other_parts
     missing = [key for key in missing if not key.startswith(unused)]
     mismatched = sorted(str(key[0]) for key in loading.get("mismatched_keys") or [])
     wrong = missing or mismatched
@@ -258,10 +293,12 @@ def _check_complete(loading: Mapping[str, Any], tap: str, name: str) -> None:
 def _trunk(module: Any, described: _Described, options: LoadOptions) -> TorchTrunk:
     from zoo.backbones.torch_trunk import ImageTrunk, TextTrunk
 
-    if isinstance(described.spec, ImageSpec):
-        return ImageTrunk(
-            module, described.contract, options, spec=described.spec, name="pixel_values"
-        )
+    spec, contract = described.spec, described.contract
+    if isinstance(spec, ImageSpec):
+        return ImageTrunk(module, contract, options, spec=spec, name="pixel_values")
+    if isinstance(spec, AudioSpec):
+        assert described.extraction is not None
+        return hf_audio.trunk(module, contract, options, spec, described.extraction)
     from transformers import AutoTokenizer
 
     snapshot = described.snapshot
@@ -273,4 +310,4 @@ def _trunk(module: Any, described: _Described, options: LoadOptions) -> TorchTru
     except Exception as error:  # as above
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SourceError(f"the tokenizer cannot be loaded: {first}") from error
-    return TextTrunk(module, described.contract, options, spec=described.spec, tokenizer=tokenizer)
+    return TextTrunk(module, contract, options, spec=spec, tokenizer=tokenizer)

@@ -15,6 +15,12 @@ _FILTERS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # Pi
 _POOLED = ("pooler_output", "none")
 _CLS = ("last_hidden_state", "cls")
 _MEAN = ("last_hidden_state", "mean")
+# Each token sees those before it alone, so the last one has seen the text.
+_DECODERS = frozenset(
+    "bloom codegen cohere falcon gemma gemma2 gemma3_text gpt2 gpt_bigcode gpt_neo gpt_neox gptj "
+    "granite llama mistral mixtral mpt olmo olmo2 opt phi phi3 qwen2 qwen2_moe qwen3 qwen3_moe "
+    "smollm3 stablelm starcoder2 xglm".split()
+)
 _TAPS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         "bit convnext convnextv2 efficientnet levit mobilenet_v1 mobilenet_v2 mobilevit "
@@ -25,6 +31,18 @@ _TAPS: dict[str, tuple[str, str]] = {
         "deit dinov2 dinov2_with_registers dinov3_vit vit vit_mae vit_msn".split(), _CLS
     ),
     **dict.fromkeys(["clip_vision_model", "siglip_vision_model"], _POOLED),
+    **dict.fromkeys(
+        "data2vec-audio hubert unispeech unispeech-sat wav2vec2 wavlm whisper".split(), _MEAN
+    ),
+    "audio-spectrogram-transformer": _POOLED,
+    **dict.fromkeys(["clip_text_model", "siglip_text_model"], _POOLED),
+    **dict.fromkeys(_DECODERS, ("last_hidden_state", "last")),
+    # Of encoder-decoders the encoder alone is run.
+    **dict.fromkeys(
+        "bart bigbird_pegasus blenderbot led longt5 m2m_100 marian mbart mt5 pegasus plbart "
+        "prophetnet switch_transformers t5 umt5".split(),
+        _MEAN,
+    ),
     **dict.fromkeys(["beit", "ijepa", "poolformer", "pvt", "pvt_v2"], _MEAN),
     **dict.fromkeys(
         "albert bert big_bird camembert canine convbert data2vec-text deberta deberta-v2 "
@@ -63,6 +81,17 @@ _PLAIN: dict[str, dict[str, Any]] = {
 def tap_of(model_type: str) -> tuple[str, str] | None:
     """Default tap and pooling of a family, or None where it is not known."""
     return _TAPS.get(model_type)
+
+
+def padding_of(model_type: str) -> str:
+    """How a batch of texts is padded where the tokenizer's own way would be wrong; else nothing.
+
+    Decoders count positions from the first column, so padding goes behind the text. SigLIP was
+    trained on texts that all have its full length, and reads the last position of it.
+    """
+    if model_type in _DECODERS:
+        return "right"
+    return "max_length" if model_type == "siglip_text_model" else ""
 
 
 def max_positions(config: Mapping[str, Any]) -> int | None:

@@ -14,7 +14,7 @@ from zoo.backbones.pooling import NUMERICS as POOLING_NUMERICS
 from zoo.engine import FileDigests
 from zoo.errors import SourceError, TrustError, UsageError
 from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
-from zoo.preprocess import ImageSpec, read_toml
+from zoo.preprocess import AudioSpec, ImageSpec, read_toml
 from zoo.preprocess.stated import check_keys
 from zoo.providers import taps
 
@@ -33,12 +33,12 @@ class OnnxProvider(Provider):
                 hint="leave --dtype at auto",
             )
         stated = _stated(path, options)
-        spec = ImageSpec.from_stated(stated, str(source))
+        spec = _spec(stated, source)
         memo = FileDigests(settings.home())
         facts = _facts(path, memo)
         tap, pooling = _tap(path, source, stated, facts)
         return Contract(
-            modality="image",
+            modality="image" if isinstance(spec, ImageSpec) else "audio",
             preprocess=spec.as_dict(),
             model={
                 "runtime": "onnx",
@@ -48,7 +48,7 @@ class OnnxProvider(Provider):
             weights=_weights_digest(path, facts, memo),
             tap=tap,
             pooling=pooling,
-            layout="channels_last" if spec.layout == "nhwc" else "channels_first",
+            layout=_layout(spec),
             info={"file": path.name},
         )
 
@@ -60,7 +60,7 @@ class OnnxProvider(Provider):
             path,
             self.describe(source, options),
             options,
-            spec=ImageSpec.from_stated(stated, str(source)),
+            spec=_spec(stated, source),
             facts=_facts(path, FileDigests(settings.home())),
             input_name=str(stated.get("input_name", "")),
             batch=stated.get("batch"),
@@ -126,11 +126,21 @@ def _stated(path: Path, options: LoadOptions) -> dict[str, Any]:
     beside = path.with_name(BESIDE)
     stated = read_toml(beside) if beside.is_file() else {}
     stated = check_keys({**stated, **options.preprocess}, str(beside))
-    if stated.get("input", "image") != "image":
+    if stated.get("input") == "text":
         raise SourceError(
-            f"'{path.name}' takes {stated['input']}: ONNX models of images are supported so far"
+            f"'{path.name}' takes text: ONNX models of images and recordings are supported"
         )
     return stated
+
+
+def _spec(stated: dict[str, Any], source: Source) -> ImageSpec | AudioSpec:
+    kind = AudioSpec if stated.get("input") == "audio" else ImageSpec
+    return kind.from_stated(stated, str(source))
+
+
+def _layout(spec: ImageSpec | AudioSpec) -> str:
+    nhwc = isinstance(spec, ImageSpec) and spec.layout == "nhwc"
+    return "channels_last" if nhwc else "channels_first"
 
 
 def _tap(path: Path, source: Source, stated: dict[str, Any], facts: GraphFacts) -> tuple[str, str]:

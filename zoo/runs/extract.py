@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.data import plan_splits
 from zoo.errors import DataError
 from zoo.features import Extracted, extract, open_model
+from zoo.features.bad import bad_warning
 from zoo.features.export import check_format, export
 from zoo.runs.prepare import open_data
 from zoo.runs.transfer import data_part, features_part, model_part, split_names
@@ -47,12 +48,13 @@ def run_extract(
         check_format(export_to)
     opened = open_model(registry, model, options.load_options())
     dataset = open_data(registry, data, labels, options)
+    opened = opened.taking(dataset.modality)
     with registry.blaming("provider", opened.source.provider):
         extracted = extract(dataset, opened, options.extract_options())
     for note in extracted.dataset.notes:
         options.say(note)
     if extracted.bad:
-        options.say(f"warning: {len(extracted.bad)} samples could not be read")
+        options.say(bad_warning(extracted.bad))
     split = _splits(extracted, options)
     if export_to is not None:
         export(extracted, split, export_to)

@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo import settings
 from zoo.errors import UsageError
-from zoo.features import ExtractOptions, Progress
+from zoo.features import ExtractOptions, OnBad, Progress
 from zoo.plugin import DataOptions, LoadOptions
 from zoo.preprocess import parse_overrides
 from zoo.preprocess.stated import check_keys
@@ -32,6 +32,8 @@ class RunOptions:
         coverage: share of samples whose conformal set should hold their class, in (0, 1); of no
             account where the targets are not classes.
         limit: at most so many samples, drawn by `seed`; 0 for all.
+        on_bad: what becomes of samples that can't be read: ``skip``, ``fail`` at the first, or at
+            most so many of them, ``max=10`` or ``max=1%``.
         preprocess: overrides, as a TOML file, ``key=value,...`` or a mapping of its keys.
         threads: None for all that the process may use.
         trust_repo: code of the repository that the model's source names may run. It is written to
@@ -55,6 +57,7 @@ class RunOptions:
     threads: int | None = None
     batch_size: int = 32
     limit: int = 0
+    on_bad: str = "skip"
     offline: bool = False
     trust_repo: bool = False
     progress: Progress | None = None
@@ -63,6 +66,7 @@ class RunOptions:
     def check(self) -> None:
         """Raise UsageError on values that no run could use."""
         LoadOptions(device=self.device, dtype=self.dtype)  # refuses what there is not
+        OnBad(self.on_bad)
         if self.runtime != "auto":
             raise UsageError(f"there is no run time '{self.runtime}'", hint="--runtime auto")
         if self.batch_size < 1:
@@ -103,11 +107,16 @@ class RunOptions:
     def extract_options(self) -> ExtractOptions:
         """What extraction needs of them."""
         return ExtractOptions(
-            settings.store_root(), self.batch_size, self.thread_count, self.progress, self.say
+            settings.store_root(),
+            self.batch_size,
+            self.thread_count,
+            self.progress,
+            self.say,
+            OnBad(self.on_bad),
         )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values for run.json: what decides the result."""
         names = ("input", "target", "group", "task", "head", "seed", "device", "dtype", "runtime")
-        chosen = {name: getattr(self, name) for name in (*names, "limit", "coverage")}
+        chosen = {name: getattr(self, name) for name in (*names, "limit", "on_bad", "coverage")}
         return {**chosen, "preprocess": self.overrides()}

@@ -81,6 +81,7 @@ def run_predict(registry: Registry, run: Run, inputs: Any, *, options: RunOption
         preprocess=options.preprocess or trained["preprocess"],
     )
     model = open_model(registry, _source(run), options.load_options())
+    model = model.taking(run.plan["contract"]["modality"])
     with registry.blaming("provider", model.source.provider):
         _check_contract(model, run)
         dataset = _dataset(registry, inputs, options, trained["input"])

@@ -14,6 +14,7 @@ import zoo
 from zoo.data import plan_splits, usable
 from zoo.errors import DataError
 from zoo.features import extract, open_model
+from zoo.features.bad import bad_warning
 from zoo.runs.assess import Assessment, assess
 from zoo.runs.folder import Run, RunPlace, save_run
 from zoo.runs.prepare import open_data
@@ -58,6 +59,7 @@ def _transfer(registry: Registry, source: str, data: Any, labels: Any, options: 
     model = open_model(registry, source, options.load_options())
     dataset = open_data(registry, data, labels, options)
     usable(dataset)
+    model = model.taking(dataset.modality)
     options = replace(options, head=head_for(dataset.target.task, options.head))
     make_head = _head_maker(registry, options.head, dataset)
     place = RunPlace.of(options.out, source, _name(data), options.head)
@@ -115,9 +117,7 @@ def _say_notes(extracted: Extracted, options: RunOptions) -> None:
     for note in extracted.dataset.notes:
         options.say(note)
     if extracted.bad:
-        shown = ", ".join(f"'{item.name}'" for item in extracted.bad[:3])
-        more = f" and {len(extracted.bad) - 3} more" if len(extracted.bad) > 3 else ""
-        options.say(f"warning: {len(extracted.bad)} samples could not be read: {shown}{more}")
+        options.say(bad_warning(extracted.bad))
     rare = usable(extracted.dataset)
     for line in rare[:_RARE_SHOWN]:
         options.say(f"warning: {line}")
