@@ -26,7 +26,8 @@ _VERBS = {
     "runs": "List finished runs, show one, or compare two.",
     "cache": "List, verify, export, import and prune the feature store.",
     "plugins": "List plugins and what they bring.",
-    "doctor": "Show versions, kernels and folders of this installation.",
+    "doctor": "Say what is amiss with this installation, and what to do.",
+    "completion": "Print the script for completion in bash, zsh or fish.",
 }
 _INTERRUPTED = 130
 
@@ -149,7 +150,7 @@ def _debug(arguments: list[str]) -> bool:
 def _defaults() -> dict[str, Any] | None:
     """zoo.toml of this folder, where there is one."""
     path = Path("zoo.toml")
-    if not path.is_file():
+    if "_ZOO_COMPLETE" in os.environ or not path.is_file():  # who completes wants no errors
         return None
     from zoo.cli.config import defaults
 
