@@ -224,6 +224,36 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
+def show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
+    """What a ``--dry-run`` foresees."""
+    if as_json:
+        print_json(plan)
+        return
+    bad = f", {plan['unreadable']} unreadable" if plan["unreadable"] else ""
+    show(
+        f"rows      {plan['rows']} samples, {plan['distinct']} distinct{bad}",
+        f"features  {plan['stored']} rows are stored, {plan['forwards']} forward passes to do",
+    )
+    if plan["forwards"]:
+        speed, size = plan["samples_per_second"], plan["bytes"]
+        took = f"about {_duration(plan['seconds'])} at {speed:.3g} samples/s" if speed else ""
+        show(
+            f"time      {took or 'not known: this model has not run here under this key'}",
+            f"store     {'not known' if size is None else f'about {size / 1e6:.1f} MB'} to write",
+        )
+    if "run" in plan:
+        show(f"run       {plan['run']}")
+    show("nothing was computed, written or downloaded")
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    minutes = seconds / 60
+    if minutes < 1.5:
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
 def console() -> Console:
     """A rich console on stdout: plain in a pipe, wide enough not to fold paths there."""
     from rich.console import Console
