@@ -154,7 +154,7 @@ def _defaults() -> dict[str, Any] | None:
         return None
     from zoo.cli.config import defaults
 
-    return defaults(path, _VERBS)
+    return defaults(path, _VERBS, _foreign())
 
 
 def _accept_any_text() -> None:
