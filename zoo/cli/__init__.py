@@ -8,6 +8,7 @@ import io
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,14 @@ def _zoo() -> None:
     """
 
 
-def main(args: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code and never lets a user's error be a traceback."""
+def main(args: list[str] | None = None, *, interrupted: Callable[[], bool] = bool) -> int:
+    """Run the command line; returns the exit code and never lets a user's error be a traceback.
+
+    Args:
+        args: the words after ``zoo``; those of this process where not given.
+        interrupted: whether Ctrl-C was pressed: what fails then, such as half an import, fails
+            because of it.
+    """
     arguments = (sys.argv[1:] if args is None else args) or ["--help"]
     # NumPy's LAPACK threads spin while they wait: beside a backbone's or a neighbour's threads that
     # has cost ten times the work itself, and their number would change the last bits of results.
@@ -131,7 +138,7 @@ def main(args: list[str] | None = None) -> int:
                 sys.stdout.flush()
         except OSError:
             _drop_output()
-        return _fail(*_explain(error, arguments))
+        return _fail(*_explain(KeyboardInterrupt() if interrupted() else error, arguments))
     return int(code or 0)
 
 
