@@ -31,10 +31,15 @@ def transfer(model: str, data: Any, labels: Any = None, **options: Any) -> Run:
         **options: fields of `zoo.runs.RunOptions`, such as ``head``, ``coverage``, ``out``.
 
     Returns:
-        The run: ``metrics``, ``predict(items)``, ``features`` (n, d) float32, ``summary``.
+        The run: ``metrics``, ``predict(items)``, ``features`` (n, d) float32, ``summary``; a
+        notebook shows its metrics as a table.
 
     Raises:
-        zoo.errors.ZooError: with a hint; see its subclasses.
+        zoo.errors.UsageError: an option's value, or ``out`` is a folder that is no run.
+        zoo.errors.SourceError: the model is missing, unsupported, or gives values not finite.
+        zoo.errors.DataError: the data is missing or unfit, or the run cannot be written.
+        zoo.errors.StoreError: the feature store is damaged, full or not writable.
+        zoo.errors.TrustError: code from the model's repository would have to run.
     """
     from zoo.runs import RunOptions, run_transfer
 
@@ -42,14 +47,27 @@ def transfer(model: str, data: Any, labels: Any = None, **options: Any) -> Run:
 
 
 def extract(model: str, data: Any, labels: Any = None, **options: Any) -> ExtractResult:
-    """Bring a dataset's features into the store and return them; arguments as of `transfer`."""
+    """Bring a dataset's features into the store and return them; arguments as of `transfer`.
+
+    Returns:
+        ``features`` (n, d) float32, one row for each readable item in the order of the data;
+        ``split`` (n,) names, empty for rows that are in none; ``summary``; and ``extracted``, which
+        has the items, their content digests and those that could not be read.
+
+    Raises:
+        zoo.errors.ZooError: as `transfer`; finished rows are kept.
+    """
     from zoo.runs import RunOptions, run_extract
 
     return run_extract(_registry(), model, data, labels, options=RunOptions(**options))
 
 
 def load_run(folder: str) -> Run:
-    """A finished run from its folder; raises zoo.errors.DataError where it is none."""
+    """A finished run from its folder, ready to predict; its ``features`` are not loaded.
+
+    Raises:
+        zoo.errors.DataError: there is no run, or one that is damaged.
+    """
     from pathlib import Path
 
     from zoo.runs import load_run as load

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.backbones.pooling import pool
+from zoo.backbones.pooling import POOLINGS, pool, width
 from zoo.errors import SourceError
 
 
@@ -54,3 +54,20 @@ def test_several_positions_without_pooling_are_refused_with_a_hint():
 def test_a_mask_that_does_not_fit_is_refused():
     with pytest.raises(SourceError, match="mask"):
         run(np.ones((2, 5, 3)), np.ones((2, 4), bool))
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("shape", [(4,), (5, 4), (1, 4), (4, 2, 3), (2, 3, 4), (4, 1, 1)])
+def test_width_foretells_what_pooling_gives(shape, pooling, layout):
+    try:
+        want = run(np.zeros((2, *shape)), pooling=pooling, layout=layout).shape[1]
+    except SourceError:
+        want = None
+    assert width(shape, pooling=pooling, layout=layout) == want
+
+
+def test_an_axis_that_nobody_knows_has_no_width():
+    assert width((), pooling="none", layout="channels_last") is None
+    assert width((-1, 4), pooling="mean", layout="channels_last") == 4
+    assert width((4, -1), pooling="mean", layout="channels_last") is None

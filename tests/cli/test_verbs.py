@@ -144,6 +144,22 @@ def test_a_default_run_folder_never_takes_an_existing_one(zoo, reviews, tiny_ber
     assert zoo("runs", "show", names[0], "--json").json["run"] == names[0]
 
 
+def test_two_runs_are_compared_on_the_same_rows(zoo, photos, tiny_vit):
+    model = f"hf:{tiny_vit}"
+    for out, more in (("one", ()), ("two", ("--head", "knn")), ("less", ("--limit", "20"))):
+        assert transfer(zoo, model, photos, "--out", out, *more).code == 0
+    got = zoo("runs", "compare", "one", "two", "--json").json
+    assert (got["runs"], got["rows"], got["metric"]) == (["one", "two"], 24, "accuracy")
+    assert sum(got["right"].values()) == 24
+    assert got["difference"]["low"] <= got["difference"]["value"] <= got["difference"]["high"]
+    shown = zoo("runs", "compare", "one", "two").out
+    assert "on 24 rows" in shown
+    assert "McNemar" in shown
+    done = zoo("runs", "compare", "one", "less")
+    assert (done.code, done.out) == (4, "")
+    assert "24 rows" in done.err
+
+
 @pytest.mark.parametrize("head", ["logistic", "ridge", "lda", "knn", "prototype"])
 def test_every_built_in_head_trains_and_predicts(zoo, photos, tiny_vit, head):
     got = transfer(zoo, f"hf:{tiny_vit}", photos, "--head", head, "--out", "run").json

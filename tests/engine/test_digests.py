@@ -92,3 +92,16 @@ def test_a_home_that_cannot_be_written_is_no_error(tmp_path):
 def test_weights_that_are_not_there_are_a_data_error(tmp_path):
     with pytest.raises(DataError, match="cannot read"):
         FileDigests(tmp_path).sha256(tmp_path / "none")
+
+
+def test_a_dry_run_remembers_nothing_but_reads_what_is_known(tmp_path):
+    from zoo.engine.digests import nothing_remembered
+
+    file = tmp_path / "weights"
+    file.write_bytes(b"w")
+    with nothing_remembered():
+        digest = FileDigests(tmp_path / "home").sha256(file)
+        assert FileDigests(tmp_path / "home").derived(file, "kind", lambda _: "told") == "told"
+    assert not (tmp_path / "home").exists()
+    assert FileDigests(tmp_path / "home").sha256(file) == digest
+    assert (tmp_path / "home").exists()

@@ -16,7 +16,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TESTS = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "tests").rglob("*.py"))
-VERBS = ("transfer", "extract", "predict", "demo", "models", "runs", "cache", "plugins", "doctor")
+VERBS = (
+    *("transfer", "extract", "predict", "demo", "models", "runs", "cache", "plugins", "doctor"),
+    "completion",
+)
 
 
 def blocks(language):

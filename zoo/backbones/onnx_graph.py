@@ -141,6 +141,36 @@ class GraphFacts:
         )
 
 
+def graph_taps(path: Path) -> tuple[dict[str, tuple[int, ...]], str]:
+    """The shape of one sample at every tensor that a node gives, outputs first; and the licence.
+
+    Axes that the graph leaves open are -1; a shape that cannot be inferred is empty. The licence
+    is the model's own ``license`` property, empty where it has none. Weights are not read.
+
+    Raises:
+        SourceError: the file is no ONNX model.
+    """
+    import onnx
+
+    model = _model(path)
+    try:
+        graph = onnx.shape_inference.infer_shapes(model).graph
+    except Exception:  # noqa: BLE001 - onnx's own errors share no public base; shapes are a courtesy
+        graph = model.graph
+    known = {
+        info.name: tuple(
+            axis.dim_value if axis.HasField("dim_value") else -1
+            for axis in info.type.tensor_type.shape.dim
+        )[1:]
+        for info in (*graph.value_info, *graph.output)
+    }
+    outputs = [output.name for output in graph.output]
+    inner = [name for node in graph.node for name in node.output if name]
+    shapes = {name: known.get(name, ()) for name in (*outputs, *inner)}
+    stated = {entry.key.casefold(): entry.value for entry in model.metadata_props}
+    return shapes, stated.get("license", "")
+
+
 def _model(path: Path) -> Any:
     import onnx
 

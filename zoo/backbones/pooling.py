@@ -44,6 +44,21 @@ def pool(
     return np.asarray(_POOL[pooling](rows, mask), dtype=np.float32)
 
 
+def width(shape: tuple[int, ...], *, pooling: str, layout: str) -> int | None:
+    """How many features `pool` makes of one sample's output of that shape; None where it refuses.
+
+    Axes that differ from sample to sample are -1.
+    """
+    if not shape:
+        return None
+    channels_first = len(shape) > 2 and layout == "channels_first"
+    channels = shape[0] if channels_first else shape[-1]
+    positions = shape[1:] if channels_first else shape[:-1]
+    if channels < 1 or (pooling == "none" and any(axis != 1 for axis in positions)):
+        return None
+    return channels
+
+
 def _mean(rows: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     if mask is None:
         return np.asarray(rows.mean(axis=1, dtype=np.float64))

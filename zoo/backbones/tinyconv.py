@@ -10,6 +10,7 @@ import numpy as np
 
 CHANNELS = (3, 32, 64, 128)
 SIZE = 32  # pixels of its square input
+DIM = 512  # features it gives
 
 
 def weights(seed: int = 0) -> dict[str, np.ndarray]:

@@ -66,7 +66,7 @@ class TorchTrunk(Backbone):
         value = _lookup(output, tap) if caught is None else caught
         value = value[0] if isinstance(value, tuple) else value
         if not isinstance(value, torch.Tensor):
-            names = [k for k, v in _named(output).items() if isinstance(v, torch.Tensor)]
+            names = [k for k, v in named_outputs(output).items() if isinstance(v, torch.Tensor)]
             raise SourceError(
                 f"the model has no tap '{tap}'",
                 hint=f"its outputs: {', '.join(names)}; or a layer by its dotted name; "
@@ -185,7 +185,8 @@ def _device(name: str) -> Any:
     return torch.device(name)
 
 
-def _named(output: Any) -> dict[str, Any]:
+def named_outputs(output: Any) -> dict[str, Any]:
+    """What a module returned, by name; ``output`` where it has none."""
     if isinstance(output, Mapping):
         return dict(output)
     return {"output": output}
@@ -194,7 +195,7 @@ def _named(output: Any) -> dict[str, Any]:
 def _lookup(output: Any, tap: str) -> Any:
     """An output by name; ``hidden_states.3`` style indices reach into tuples."""
     name, _, index = tap.partition(".")
-    value = _named(output).get(name)
+    value = named_outputs(output).get(name)
     if index.isdigit() and isinstance(value, tuple) and int(index) < len(value):
         return value[int(index)]
     return None if index else value

@@ -8,6 +8,7 @@ import io
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ _VERBS = {
     "extract": "Bring features into the store, and out to a file if named.",
     "predict": "Apply a finished run to new samples.",
     "demo": "Run the whole way offline on handwritten digits.",
-    "models": "Show what a model source is and how its inputs are prepared.",
-    "runs": "List finished runs, or show one.",
+    "models": "Find models; show what one is and how its inputs are prepared.",
+    "runs": "List finished runs, show one, or compare two.",
     "cache": "List, verify, export, import and prune the feature store.",
     "plugins": "List plugins and what they bring.",
-    "doctor": "Show versions, kernels and folders of this installation.",
+    "doctor": "Say what is amiss with this installation, and what to do.",
+    "completion": "Print the script for completion in bash, zsh or fish.",
 }
 _INTERRUPTED = 130
 
@@ -104,8 +106,14 @@ def _zoo() -> None:
     """
 
 
-def main(args: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code and never lets a user's error be a traceback."""
+def main(args: list[str] | None = None, *, interrupted: Callable[[], bool] = bool) -> int:
+    """Run the command line; returns the exit code and never lets a user's error be a traceback.
+
+    Args:
+        args: the words after ``zoo``; those of this process where not given.
+        interrupted: whether Ctrl-C was pressed: what fails then, such as half an import, fails
+            because of it.
+    """
     arguments = (sys.argv[1:] if args is None else args) or ["--help"]
     # NumPy's LAPACK threads spin while they wait: beside a backbone's or a neighbour's threads that
     # has cost ten times the work itself, and their number would change the last bits of results.
@@ -130,7 +138,7 @@ def main(args: list[str] | None = None) -> int:
                 sys.stdout.flush()
         except OSError:
             _drop_output()
-        return _fail(*_explain(error, arguments))
+        return _fail(*_explain(KeyboardInterrupt() if interrupted() else error, arguments))
     return int(code or 0)
 
 
@@ -149,11 +157,11 @@ def _debug(arguments: list[str]) -> bool:
 def _defaults() -> dict[str, Any] | None:
     """zoo.toml of this folder, where there is one."""
     path = Path("zoo.toml")
-    if not path.is_file():
+    if "_ZOO_COMPLETE" in os.environ or not path.is_file():  # who completes wants no errors
         return None
     from zoo.cli.config import defaults
 
-    return defaults(path, _VERBS)
+    return defaults(path, _VERBS, _foreign())
 
 
 def _accept_any_text() -> None:

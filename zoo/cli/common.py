@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
     from rich.console import Console
 
     from zoo.features import Progress
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from zoo.runs import RunOptions
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+COMPLETING = "_ZOO_COMPLETE"  # the variable by which a shell asks for completions
 
 
 def _option(*names: str, **settings: Any) -> Callable[[_F], _F]:
@@ -28,10 +31,39 @@ def _option(*names: str, **settings: Any) -> Callable[[_F], _F]:
     return click.option(*names, envvar=variable, **settings)
 
 
+def _values(*values: str) -> Callable[..., list[str]]:
+    """Completes an option that takes one of these."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        del ctx, parameter
+        return [value for value in values if value.startswith(incomplete)]
+
+    return complete
+
+
+def _heads(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    del ctx, parameter
+    return [name for name in make_registry(quiet=True).heads if name.startswith(incomplete)]
+
+
+def _files(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[Any]]:
+    del ctx, parameter
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
 model = _option(
     "--model", required=True, help="Model source, such as hf:org/name or onnx:./model.onnx."
 )
-data = _option("--data", required=True, help="Folder, CSV, JSONL, Parquet, .tar shards or .npz.")
+data = _option(
+    "--data",
+    required=True,
+    help="Folder, CSV, JSONL, Parquet, .tar shards or .npz.",
+    shell_complete=_files,
+)
 as_json = _option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 quiet = _option("--quiet", is_flag=True, help="Print results only.")
 debug = _option("--debug", is_flag=True, help="Show the traceback of a failure.")
@@ -40,6 +72,7 @@ head = _option(
     default="auto",
     show_default=True,
     help="Head to train; auto is ridge for numbers, else logistic.",
+    shell_complete=_heads,
 )
 coverage = _option(
     "--coverage",
@@ -76,15 +109,27 @@ _columns = (
 )
 _compute = (
     _option("--seed", type=int, default=0, show_default=True, help="Of splits and draws."),
-    _option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
+    _option(
+        "--device",
+        default="auto",
+        show_default=True,
+        help="auto, cpu, cuda or mps.",
+        shell_complete=_values("auto", "cpu", "cuda", "mps"),
+    ),
     _option(
         "--dtype",
         default="auto",
         show_default=True,
         help="Compute type: auto (float32), float32, bfloat16 or float16.",
+        shell_complete=_values("auto", "float32", "bfloat16", "float16"),
     ),
     _option("--runtime", default="auto", show_default=True, help="What runs the backbone."),
-    _option("--preprocess", default="", help="TOML file or key=value,... (lists by ';')."),
+    _option(
+        "--preprocess",
+        default="",
+        help="TOML file or key=value,... (lists by ';').",
+        shell_complete=_files,
+    ),
     _option("--threads", type=int, default=None, help="Default: all that the process may use."),
     _option("--batch-size", type=int, default=32, show_default=True, help="Samples a batch."),
     _option("--limit", type=int, default=0, help="Use at most so many samples; 0 for all."),
@@ -189,6 +234,36 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
 def print_json(value: Any) -> None:
     """One JSON object on stdout."""
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
+    """What a ``--dry-run`` foresees."""
+    if as_json:
+        print_json(plan)
+        return
+    bad = f", {plan['unreadable']} unreadable" if plan["unreadable"] else ""
+    show(
+        f"rows      {plan['rows']} samples, {plan['distinct']} distinct{bad}",
+        f"features  {plan['stored']} rows are stored, {plan['forwards']} forward passes to do",
+    )
+    if plan["forwards"]:
+        speed, size = plan["samples_per_second"], plan["bytes"]
+        took = f"about {_duration(plan['seconds'])} at {speed:.3g} samples/s" if speed else ""
+        show(
+            f"time      {took or 'not known: this model has not run here under this key'}",
+            f"store     {'not known' if size is None else f'about {size / 1e6:.1f} MB'} to write",
+        )
+    if "run" in plan:
+        show(f"run       {plan['run']}")
+    show("nothing was computed, written or downloaded")
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    minutes = seconds / 60
+    if minutes < 1.5:
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def console() -> Console:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from zoo.cli import common
-
-if TYPE_CHECKING:
-    from zoo.registry import Registry
-    from zoo.runs import RunOptions
 
 
 @click.command("extract")
@@ -40,12 +36,13 @@ def command(  # noqa: D103 - click shows the help below
     **chosen: Any,
 ) -> None:
     del debug
-    from zoo.runs import run_extract
+    from zoo.runs import dry_extract, run_extract
 
     registry = common.make_registry()
     with common.run_options(quiet=quiet, **chosen) as options:
         if dry_run:
-            show_plan(registry, model, data, options, as_json=as_json)
+            plan = dry_extract(registry, model, data, options=options, export_to=export_to)
+            common.show_plan(plan, as_json=as_json)
             return
         result = run_extract(registry, model, data, options=options, export_to=export_to)
     if as_json:
@@ -64,32 +61,3 @@ command.help = """Bring features into the store, and out to a file if one is nam
 
 An exported .npz holds features float32 (n, d), labels, items and split, one row an item.
 """
-
-
-def show_plan(
-    registry: Registry, model: str, data: str, options: RunOptions, *, as_json: bool
-) -> None:
-    """``--dry-run``: how many rows the store has and how many would be computed."""
-    from zoo.features import look, open_model
-    from zoo.runs import open_data
-
-    options.check()
-    opened = open_model(registry, model, options.load_options())
-    dataset = open_data(registry, data, None, options)
-    opened = opened.taking(dataset.modality)
-    with registry.blaming("provider", opened.source.provider):
-        seen = look(dataset, opened, options.extract_options().store_root)
-    plan = {
-        "schema": 1,
-        "rows": len(dataset),
-        "distinct": seen.distinct,
-        "stored": seen.distinct - len(seen.missing),
-        "forwards": len(seen.missing) + len(seen.compare),
-    }
-    if as_json:
-        common.print_json(plan)
-    else:
-        common.show(
-            f"{plan['rows']} samples, {plan['distinct']} distinct: {plan['stored']} are stored, "
-            f"{plan['forwards']} would be computed"
-        )

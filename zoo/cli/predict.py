@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 @common.on_bad
 @click.option("--offline", is_flag=True, envvar="ZOO_OFFLINE", help="Never open a socket.")
 @common.trust_repo
+@common.dry_run
 @common.output
 def command(  # noqa: D103 - click shows the help below
     run: Path,
     inputs: tuple[str, ...],
     *,
     out: Path | None,
+    dry_run: bool,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -42,7 +44,7 @@ def command(  # noqa: D103 - click shows the help below
 ) -> None:
     del debug
     from zoo.data import expanded
-    from zoo.runs import load_run, run_predict
+    from zoo.runs import dry_predict, load_run, run_predict
 
     registry = common.make_registry()
     loaded = load_run(run, registry)
@@ -53,6 +55,10 @@ def command(  # noqa: D103 - click shows the help below
             f"there is no '{missing[0]}'", hint="inputs are files, folders or tables that exist"
         )
     with common.run_options(quiet=quiet, **chosen) as options:
+        if dry_run:
+            plan = dry_predict(registry, loaded, inputs, options=options)
+            common.show_plan(plan, as_json=as_json)
+            return
         predictions = run_predict(registry, loaded, inputs, options=options)
     if not quiet:
         for item in predictions.bad:

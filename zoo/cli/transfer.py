@@ -39,14 +39,12 @@ def command(  # noqa: D103 - click shows the help below
     model: str, data: str, *, dry_run: bool, as_json: bool, quiet: bool, debug: bool, **chosen: Any
 ) -> None:
     del debug
-    from zoo.runs import run_transfer
+    from zoo.runs import dry_transfer, run_transfer
 
     registry = common.make_registry()
     with common.run_options(quiet=quiet, **chosen) as options:
         if dry_run:
-            from zoo.cli.extract import show_plan
-
-            show_plan(registry, model, data, options, as_json=as_json)
+            common.show_plan(dry_transfer(registry, model, data, options=options), as_json=as_json)
             return
         run = run_transfer(registry, model, data, options=options)
     if as_json:

@@ -8,7 +8,8 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ SAMPLE_DIGEST_BYTES = 16
 _MEMO_NAME = "file-digests.json"
 _MEMO_ENTRIES = 4096
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+# Of the caller and not of the process: providers make their FileDigests deep inside a dry run.
+_REMEMBERS: ContextVar[bool] = ContextVar("zoo_remembers_digests", default=True)
 
 
 def sample_digest(value: Path | str | bytes | np.ndarray[Any, Any]) -> bytes:
@@ -51,6 +54,16 @@ def sample_digest(value: Path | str | bytes | np.ndarray[Any, Any]) -> bytes:
             sha.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
         return sha.digest()[:SAMPLE_DIGEST_BYTES]
     raise DataError(f"a sample is a path, bytes, a text or an array, not {type(value).__name__}")
+
+
+@contextlib.contextmanager
+def nothing_remembered() -> Iterator[None]:
+    """Inside, `FileDigests` write nothing down: a dry run leaves no trace."""
+    token = _REMEMBERS.set(False)
+    try:
+        yield
+    finally:
+        _REMEMBERS.reset(token)
 
 
 class FileDigests:
@@ -119,6 +132,8 @@ class FileDigests:
         }
 
     def _remember(self, name: str, digest: str) -> None:
+        if not _REMEMBERS.get():
+            return
         # Read again: another process may have added to it. A lost entry costs one read.
         memo = self._load()
         memo.pop(name, None)

@@ -109,10 +109,12 @@ class FeatureStore:
         return cls(folder)
 
     @classmethod
-    def find(cls, root: Path | str, key: Mapping[str, Any]) -> Self | None:
+    def find(
+        cls, root: Path | str, key: Mapping[str, Any], *, read_only: bool = False
+    ) -> Self | None:
         """Open the store of `key` under `root`, or None where there is none."""
         folder = store_folder(root, key)
-        return cls(folder) if _exists(folder) else None
+        return cls(folder, read_only=read_only) if _exists(folder) else None
 
     @classmethod
     def at(cls, folder: Path) -> Self:

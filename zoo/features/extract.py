@@ -19,6 +19,7 @@ from zoo.errors import DataError, SourceError
 from zoo.features.bad import BadItem, OnBad, Unreadable
 from zoo.features.batches import batches
 from zoo.features.provenance import TOLERANCE, changed, distance, spread, vouch, vouched
+from zoo.features.speed import measured
 from zoo.preprocess.decode import decode, quiet_decoding
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _stored(
 
     A store that is not there yet is: its first rows will be made under these conditions.
     """
-    store = model.open_store(root, key)
+    store = model.open_store(root, key, read_only=True)
     if store is None:
         return True, np.zeros(len(wanted), np.bool_)
     with store:
@@ -306,11 +307,13 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
     """Run the backbone over the missing samples; returns how many went through it."""
     done = forwards = 0
     _report(options, 0, len(todo))
-    for numbers, rows in _computed(items, todo, model, options, unreadable):
-        store.append(keys[numbers], {model.column: rows}, dtype=model.options.compute_dtype)
-        forwards += len(numbers)
-        done = forwards + len(unreadable.reasons)
-        _report(options, min(done, len(todo)), len(todo))
+    with measured(store.folder, model.conditions, options.threads) as count:
+        for numbers, rows in _computed(items, todo, model, options, unreadable):
+            store.append(keys[numbers], {model.column: rows}, dtype=model.options.compute_dtype)
+            count(len(numbers))
+            forwards += len(numbers)
+            done = forwards + len(unreadable.reasons)
+            _report(options, min(done, len(todo)), len(todo))
     _report(options, len(todo), len(todo))
     return forwards
 

@@ -110,9 +110,11 @@ class Model:
         """Versions of the interpreter and of the libraries that can decide features."""
         return {"python": platform.python_version(), **self.conditions["versions"]}
 
-    def open_store(self, root: Path, key: dict[str, Any]) -> FeatureStore | None:
+    def open_store(
+        self, root: Path, key: dict[str, Any], *, read_only: bool = False
+    ) -> FeatureStore | None:
         """The store of `key` or `own_key`, or None where nothing has been written."""
-        return FeatureStore.find(root, key)
+        return FeatureStore.find(root, key, read_only=read_only)
 
     def create_store(self, root: Path, key: dict[str, Any]) -> FeatureStore:
         """The store of `key` or `own_key`, with who made it in clear text; needs the backbone."""

@@ -6,7 +6,7 @@ from zoo.plugin.dataset import Blob, DataOptions, Dataset, DatasetReader, Item, 
 from zoo.plugin.entry import API_VERSION, Entry, Section
 from zoo.plugin.head import ArrayRows, FitReport, Fold, Head, Rows, SearchResult
 from zoo.plugin.hookspecs import hookimpl
-from zoo.plugin.provider import Backbone, Features, LoadOptions, Provider
+from zoo.plugin.provider import Backbone, Facts, Features, Found, LoadOptions, Provider
 from zoo.plugin.source import Source
 
 __all__ = [
@@ -20,9 +20,11 @@ __all__ = [
     "Dataset",
     "DatasetReader",
     "Entry",
+    "Facts",
     "Features",
     "FitReport",
     "Fold",
+    "Found",
     "Head",
     "Item",
     "LoadOptions",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,47 @@ class Features:
         return _host(self.values), None if self.mask is None else _host(self.mask).astype(bool)
 
 
+@dataclass(frozen=True)
+class Found:
+    """A model that a search found.
+
+    Attributes:
+        source: what to give to ``--model``.
+        summary: one line for people: what it is, how large, how much used.
+        licence: as its publisher states it; empty where that is not known without asking more.
+        local: whether it can be used without a download.
+    """
+
+    source: str
+    summary: str = ""
+    licence: str = ""
+    local: bool = False
+
+    def matches(self, query: str) -> bool:
+        """Whether source and summary hold every word of a query, in whatever case."""
+        text = f"{self.source} {self.summary}".casefold()
+        return all(word in text for word in query.casefold().split())
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What people ask of a model before they use it; None or empty where nobody says.
+
+    Attributes:
+        dim: how many features the source gives for a sample.
+        parameters: how many the trunk has.
+        licence: as the model's own files state it.
+        taps: names that may stand after ``#``, each with the shape of one sample's output there,
+            batch left out: -1 for an axis that differs from sample to sample, and an empty shape
+            where it is not known.
+    """
+
+    dim: int | None = None
+    parameters: int | None = None
+    licence: str = ""
+    taps: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
 class Provider(ABC):
     """Finds pretrained models of one kind and loads them."""
 
@@ -92,6 +133,28 @@ class Provider(ABC):
         Raises:
             SourceError: the weights are missing, corrupt or do not fit the architecture.
         """
+
+    def search(self, query: str, *, offline: bool, limit: int) -> Iterable[Found]:
+        """Models whose name or summary holds every word of `query`; see `Found.matches`.
+
+        An empty query asks for those that are at hand. A generator may raise SourceError after
+        what it could find. The default finds nothing.
+
+        Args:
+            query: words.
+            offline: open no socket.
+            limit: at most so many of each place that is searched.
+        """
+        del query, offline, limit
+        return ()
+
+    def inspect(self, source: Source, options: LoadOptions) -> Facts:
+        """Facts for people, without reading weights where that is possible.
+
+        The default takes ``dim``, ``parameters`` and ``licence`` from the contract's info.
+        """
+        info = self.describe(source, options).info
+        return Facts(info.get("dim"), info.get("parameters"), str(info.get("licence") or ""))
 
 
 class Backbone(ABC):

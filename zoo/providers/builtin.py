@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from zoo.backbones import tinyconv
 from zoo.backbones.pooling import NUMERICS as POOLING_NUMERICS
 from zoo.errors import SourceError
-from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
+from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, Source
 from zoo.preprocess import ImageSpec
 from zoo.preprocess.stated import check_keys
 from zoo.providers import taps
@@ -56,3 +58,14 @@ class BuiltinProvider(Provider):
         spec = ImageSpec.from_stated(stated, str(source))
         module = tinyconv.build(tinyconv.weights())
         return ImageTrunk(module, contract, options, spec=spec, name="input")
+
+    def search(self, query: str, *, offline: bool, limit: int) -> Iterable[Found]:
+        """The built-in backbones that match."""
+        del offline
+        known = [Found("builtin:tinyconv", "random weights, for demos", "Apache-2.0", local=True)]
+        return [found for found in known if found.matches(query)][:limit]
+
+    def inspect(self, source: Source, options: LoadOptions) -> Facts:
+        """Facts of a built-in backbone."""
+        info = self.describe(source, options).info
+        return Facts(tinyconv.DIM, info["parameters"], info["licence"], {"output": (tinyconv.DIM,)})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zoo.backbones.pooling import NUMERICS as POOLING_NUMERICS
 from zoo.errors import SourceError, TrustError
-from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
+from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, Source
 from zoo.plugin.contract import canonical_json
 from zoo.preprocess import AudioSpec, ImageSpec, TextSpec
 from zoo.preprocess.stated import check_keys
@@ -53,6 +53,28 @@ class HuggingFaceProvider(Provider):
         with no_sockets(_refused), no_questions():
             module = _load_module(described, options)
             return _trunk(module, described, options)
+
+    def search(self, query: str, *, offline: bool, limit: int) -> Iterable[Found]:
+        """Folders nearby, the Hub's cache, and the Hub where there is a query and a network."""
+        from zoo.providers.hf_search import search
+
+        return search(query, offline=offline, limit=limit)
+
+    def inspect(self, source: Source, options: LoadOptions) -> Facts:
+        """Facts from the model card and from the architecture, built without its weights."""
+        from zoo.providers.hf_inspect import facts, traced
+
+        described = _describe(source, options)
+        with no_sockets(_refused), no_questions():
+            parameters, shapes = traced(described.contract, _configured(described), described.tower)
+        return facts(
+            source,
+            described.snapshot,
+            described.contract,
+            parameters,
+            shapes,
+            offline=options.offline,
+        )
 
 
 def _describe(source: Source, options: LoadOptions) -> _Described:
@@ -237,20 +259,11 @@ def _config_digest(config: Mapping[str, Any]) -> str:
 def _load_module(described: _Described, options: LoadOptions) -> Any:
     import torch
     import transformers
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
     folder = described.snapshot.folder
     described.snapshot.check_weights()
-    model_type = str(described.config.get("model_type", ""))
-    if model_type not in CONFIG_MAPPING:
-        raise SourceError(
-            f"transformers {transformers.__version__} has no model type '{model_type}'",
-            hint="a newer transformers may have it",
-        )
+    config = _configured(described)
     try:
-        config = CONFIG_MAPPING[model_type].from_dict(described.config)
         module, loading = transformers.AutoModel.from_pretrained(
             folder,
             config=config,
@@ -270,6 +283,30 @@ def _load_module(described: _Described, options: LoadOptions) -> Any:
     other = hf_parts.unused_layers(module, described.tower)
     _check_complete(loading, described.contract.tap, folder.name, other)
     return hf_parts.part_of(module, described.tower)
+
+
+def _configured(described: _Described) -> Any:
+    """The configuration as transformers takes it."""
+    import transformers
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    folder = described.snapshot.folder
+    model_type = str(described.config.get("model_type", ""))
+    if model_type not in CONFIG_MAPPING:
+        raise SourceError(
+            f"transformers {transformers.__version__} has no model type '{model_type}'",
+            hint="a newer transformers may have it",
+        )
+    try:
+        return CONFIG_MAPPING[model_type].from_dict(described.config)
+    except Exception as error:  # as above
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SourceError(
+            f"the configuration of '{folder.name}' cannot be used: {first}",
+            hint="config.json may be damaged; fetch it again",
+        ) from error
 
 
 def _check_complete(

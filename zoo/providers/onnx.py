@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from zoo import settings
-from zoo.backbones.onnx_graph import GraphFacts, OnnxGraph
+from zoo.backbones.onnx_graph import GraphFacts, OnnxGraph, graph_taps
 from zoo.backbones.pooling import NUMERICS as POOLING_NUMERICS
+from zoo.backbones.pooling import width
 from zoo.engine import FileDigests
 from zoo.errors import SourceError, TrustError, UsageError
-from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
+from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, Source
 from zoo.preprocess import AudioSpec, ImageSpec, read_toml
 from zoo.preprocess.stated import check_keys
-from zoo.providers import taps
+from zoo.providers import nearby, taps
 
 BESIDE = "preprocess.toml"
 
@@ -65,6 +68,27 @@ class OnnxProvider(Provider):
             input_name=str(stated.get("input_name", "")),
             batch=stated.get("batch"),
         )
+
+    def search(self, query: str, *, offline: bool, limit: int) -> Iterable[Found]:
+        """The .onnx files nearby that match."""
+        del offline
+        matching = (found for found in map(_found, nearby.files("*.onnx")) if found.matches(query))
+        return itertools.islice(matching, limit)
+
+    def inspect(self, source: Source, options: LoadOptions) -> Facts:
+        """Facts from the graph alone, its weights left aside."""
+        path = _file(source)
+        contract = self.describe(source, options)
+        shapes, licence = graph_taps(path)
+        dim = width(shapes.get(contract.tap, ()), pooling=contract.pooling, layout=contract.layout)
+        parameters = _facts(path, FileDigests(settings.home())).parameters
+        return Facts(dim, parameters, licence, shapes)
+
+
+def _found(path: Path) -> Found:
+    stated = "" if path.with_name(BESIDE).is_file() else ", states no preprocessing"
+    size = path.stat().st_size / 1e6
+    return Found(f"onnx:{nearby.reference(path)}", f"{size:.1f} MB{stated}", local=True)
 
 
 def _facts(path: Path, memo: FileDigests) -> GraphFacts:

@@ -1,5 +1,7 @@
 """What a user asks for, from a plan to a finished run on disk."""
 
+from zoo.runs.compare import Comparison, compare_runs
+from zoo.runs.dry_run import dry_extract, dry_predict, dry_transfer
 from zoo.runs.extract import ExtractResult, run_extract
 from zoo.runs.folder import Run, list_runs, load_run
 from zoo.runs.plan import RunOptions
@@ -8,10 +10,15 @@ from zoo.runs.prepare import open_data
 from zoo.runs.transfer import run_transfer
 
 __all__ = [
+    "Comparison",
     "ExtractResult",
     "Prediction",
     "Run",
     "RunOptions",
+    "compare_runs",
+    "dry_extract",
+    "dry_predict",
+    "dry_transfer",
     "list_runs",
     "load_run",
     "open_data",

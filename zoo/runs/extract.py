@@ -29,6 +29,11 @@ class ExtractResult:
     split: np.ndarray
     summary: dict[str, Any]
 
+    @property
+    def features(self) -> np.ndarray:
+        """(n, d) float32, one row for each readable item in the order of the data."""
+        return self.extracted.features
+
 
 def run_extract(
     registry: Registry,

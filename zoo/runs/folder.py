@@ -29,7 +29,7 @@ _SUMMARY_KEYS = frozenset({"run", "model", "data", "features", "head", "evaluati
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
     """A finished run.
 
@@ -74,11 +74,35 @@ class Run:
         return self._loaded()[1]
 
     def predict(self, items: Any, **options: Any) -> list[Any]:
-        """Labels with probabilities for new samples; see `zoo.runs.run_predict`."""
+        """Labels with probabilities for new samples, in their order.
+
+        Args:
+            items: one path or several (files, folders, tables), or a sequence of m texts, PIL
+                images or uint8 arrays of shape (h, w) or (h, w, 3).
+            **options: fields of `zoo.runs.RunOptions`, such as ``device`` or ``threads``.
+
+        Returns:
+            A list of `zoo.runs.Prediction`, with ``bad``: the items that could not be read.
+
+        Raises:
+            zoo.errors.SourceError: the backbone is no longer the one the head was trained on.
+            zoo.errors.DataError: nothing can be read, or it is of another kind.
+        """
         from zoo.runs.plan import RunOptions
         from zoo.runs.predict import run_predict
 
         return run_predict(self.registry, self, items, options=RunOptions(**options))
+
+    def __repr__(self) -> str:
+        from zoo.runs.notebook import line
+
+        return line(self.summary)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the metrics with their intervals."""
+        from zoo.runs.notebook import html
+
+        return html(self.summary)
 
     def _loaded(self) -> tuple[Head, Calibration | None]:
         if self._head is None:

@@ -74,20 +74,11 @@ def run_predict(registry: Registry, run: Run, inputs: Any, *, options: RunOption
         DataError: nothing can be read, or it is of another kind.
     """
     options.check()
-    trained = run.plan["options"]
-    options = replace(
-        options,
-        dtype=trained["dtype"],
-        preprocess=options.preprocess or trained["preprocess"],
-    )
-    model = open_model(registry, _source(run), options.load_options())
-    model = model.taking(run.plan["contract"]["modality"])
+    model, dataset, options = opened(registry, run, inputs, options)
     with registry.blaming("provider", model.source.provider):
-        _check_contract(model, run)
-        dataset = _dataset(registry, inputs, options, trained["input"])
         extracted = extract(dataset, model, options.extract_options())
     _say_other_key(extracted, run, options)
-    with registry.blaming("head", trained["head"]):
+    with registry.blaming("head", run.plan["options"]["head"]):
         scores = run.head.scores(ArrayRows(extracted.features))
     if scores.shape[1] != len(run.names):
         raise DataError(f"the head of '{run.folder}' has {scores.shape[1]} outputs")
@@ -123,6 +114,28 @@ def _said(run: Run, items: list[str], scores: np.ndarray) -> Iterator[Prediction
             tuple(chances[i].tolist()),
             None if sets is None else _names(run.names, chances[i], sets[i]),
         )
+
+
+def opened(
+    registry: Registry, run: Run, inputs: Any, options: RunOptions
+) -> tuple[Model, Dataset, RunOptions]:
+    """The run's model, the inputs as a dataset, and the options as when the head was trained.
+
+    Raises:
+        SourceError: the backbone is no longer the one the head was trained on.
+        DataError: nothing can be read, or it is of several kinds.
+    """
+    trained = run.plan["options"]
+    options = replace(
+        options,
+        dtype=trained["dtype"],
+        preprocess=options.preprocess or trained["preprocess"],
+    )
+    model = open_model(registry, _source(run), options.load_options())
+    model = model.taking(run.plan["contract"]["modality"])
+    with registry.blaming("provider", model.source.provider):
+        _check_contract(model, run)
+        return model, _dataset(registry, inputs, options, trained["input"]), options
 
 
 def _names(names: tuple[str, ...], chances: np.ndarray, chosen: np.ndarray) -> tuple[str, ...]:

@@ -1,0 +1,82 @@
+"""A run in a notebook: a table of its metrics in which nothing of anybody's is markup."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+import zoo
+from zoo.runs.notebook import html, line
+
+
+def summary(**changes):
+    metric = {"value": 0.9, "low": 0.8, "high": 0.95}
+    return {
+        "run": "runs/a",
+        "task": "class",
+        "model": {"source": "hf:org/name", "dim": 384},
+        "data": {"rows": 100},
+        "head": {"name": "logistic", "strength": 0.01},
+        "evaluation": {"primary": "accuracy", "rows": 20, "metrics": {"accuracy": metric}},
+        **changes,
+    }
+
+
+class Parts(HTMLParser):
+    """Tags and texts, and whether tags nest."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        assert not attrs
+        self.tags.append(tag)
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_metrics_are_rows_with_their_intervals():
+    parts = Parts(html(summary()))
+    assert not parts.open
+    assert parts.texts[-3:] == ["accuracy", "0.900", "0.800 to 0.950"]
+    assert "hf:org/name (384 features), logistic, strength 0.01, on 20" in parts.texts[0]
+
+
+@pytest.mark.parametrize("evil", ["<script>alert(1)</script>", '"><img src=x onerror=y>', "a&b<b>"])
+def test_foreign_text_stays_text(evil):
+    hostile = summary(
+        run=evil,
+        model={"source": evil, "dim": 1},
+        head={"name": evil, "strength": None},
+        evaluation={
+            "primary": evil,
+            "rows": 1,
+            "metrics": {evil: {"value": 1, "low": evil, "high": None}},
+        },
+    )
+    parts = Parts(html(hostile))
+    assert set(parts.tags) == {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+    assert evil.replace("_", " ") in parts.texts
+
+
+def test_a_run_shows_itself_in_a_line_and_as_a_table(tmp_path, monkeypatch):
+    import numpy as np
+
+    monkeypatch.chdir(tmp_path)
+    images = [np.full((6, 6), 40 + 5 * i, np.uint8) for i in range(20)]
+    labels = ["dark"] * 10 + ["light"] * 10
+    run = zoo.transfer("builtin:tinyconv", images, labels, head="prototype", out="run")
+    assert repr(run) == line(run.summary)
+    assert repr(run).startswith("Run('run': builtin:tinyconv, prototype, accuracy ")
+    assert len(repr(run)) < 100  # and not the digests of every row
+    assert "<td>accuracy</td>" in zoo.load_run("run")._repr_html_()
+    got = zoo.extract("builtin:tinyconv", images, labels)
+    assert np.array_equal(got.features, run.features)

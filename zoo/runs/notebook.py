@@ -1,0 +1,53 @@
+"""A run as a small HTML table for notebooks: no script, no style sheet, every text escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+_HEADER = ("", "value", "95 % interval")
+
+
+def html(summary: dict[str, Any]) -> str:
+    """The table of a run's summary, the object that ``--json`` prints.
+
+    Names of files, classes and models are other people's text, and a saved notebook is opened by
+    others again: nothing of them may become markup.
+    """
+    evaluation, head = summary["evaluation"], summary["head"]
+    rows = "".join(
+        _row(
+            name.replace("_", " "),
+            _number(metric["value"]),
+            f"{_number(metric['low'])} to {_number(metric['high'])}",
+        )
+        for name, metric in evaluation["metrics"].items()
+    )
+    strength = "" if head.get("strength") is None else f", strength {head['strength']:.3g}"
+    told = (
+        f"{summary['model']['source']} ({summary['model'].get('dim')} features), "
+        f"{head['name']}{strength}, on {evaluation.get('rows')} held-out rows of "
+        f"{summary['data'].get('rows')}; {summary['run']}"
+    )
+    header = "".join(f"<th>{escape(cell)}</th>" for cell in _HEADER)
+    return (
+        f"<table><caption>{escape(told)}</caption>"
+        f"<thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def line(summary: dict[str, Any]) -> str:
+    """The same in one line: what was run and its primary metric."""
+    evaluation = summary["evaluation"]
+    primary = evaluation["primary"]
+    value = _number(evaluation["metrics"][primary]["value"])
+    parts = (summary["model"]["source"], summary["head"]["name"], f"{primary} {value}")
+    return f"Run({summary['run']!r}: {', '.join(map(str, parts))})"
+
+
+def _row(*cells: str) -> str:
+    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else str(value)
