@@ -162,7 +162,7 @@ void dots_match(const PairKernels& kernels, std::size_t n, std::size_t d, std::s
 int main() {
   std::vector<std::pair<const char*, const PairKernels*>> all = {
       {"portable", &zoo::detail::kPortablePairs}, {"software tiles", &kSoftware}};
-  for (const char* name : {"avx512bf16", "amx"}) {
+  for (const char* name : {"avx512bf16", "amx", "neonbf16"}) {
     const zoo::detail::Kernels* table = zoo::detail::kernels_named(name);
     if (table != nullptr) all.emplace_back(name, &table->pairs);
   }

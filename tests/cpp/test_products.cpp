@@ -86,7 +86,7 @@ void gram_and_kernel_are_products() {
 }  // namespace
 
 int main() {
-  for (const char* name : {"portable", "avx2", "avx512"}) {
+  for (const char* name : {"portable", "avx2", "avx512", "neon"}) {
     const zoo::detail::Kernels* table = zoo::detail::kernels_named(name);
     if (table == nullptr) continue;
     for (const std::size_t m : {0, 1, 3, 4, 9}) {

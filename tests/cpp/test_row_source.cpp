@@ -39,7 +39,7 @@ void every_narrow_value_widens_exactly() {
   for (std::size_t i = 0; i < small.size(); ++i) {
     small[i] = static_cast<std::int8_t>(static_cast<int>(i) - 128);
   }
-  for (const char* name : {"portable", "avx2", "avx512"}) {
+  for (const char* name : {"portable", "avx2", "avx512", "neon"}) {
     const zoo::detail::Kernels* kernels = zoo::detail::kernels_named(name);
     if (kernels == nullptr) continue;
     check_case = name;

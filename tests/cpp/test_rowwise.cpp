@@ -140,7 +140,7 @@ void curvature_matches(Curve curve, std::size_t m, std::size_t k, double surenes
 }  // namespace
 
 int main() {
-  for (const char* name : {"portable", "avx2", "avx512"}) {
+  for (const char* name : {"portable", "avx2", "avx512", "neon"}) {
     const zoo::detail::Kernels* table = zoo::detail::kernels_named(name);
     if (table == nullptr) continue;
     for (const std::size_t m : {1, 5, 70}) {

@@ -3,6 +3,10 @@
 #ifdef ZOO_HAVE_BF16_ISA
 #include <cpuid.h>
 #endif
+#ifdef ZOO_HAVE_ARM_ISA
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 
 #include <cstdlib>
 #include <string>
@@ -15,15 +19,17 @@ namespace zoo {
 namespace detail {
 namespace {
 
-#ifdef ZOO_HAVE_BF16_ISA
-// The other products are AVX-512's.
-Kernels with_pairs(const char* name, const PairKernels& pairs) {
-  Kernels out = kAvx512Kernels;
+#if defined(ZOO_HAVE_BF16_ISA) || defined(ZOO_HAVE_ARM_ISA)
+// A table and products of bf16 pairs beside its own.
+Kernels with_pairs(const Kernels& table, const char* name, const PairKernels& pairs) {
+  Kernels out = table;
   out.name = name;
   out.pairs = pairs;
   return out;
 }
+#endif
 
+#ifdef ZOO_HAVE_BF16_ISA
 bool has_bf16() noexcept {
   return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw");
 }
@@ -55,11 +61,18 @@ const Kernels* kernels_named(const char* name) noexcept {
 #endif
 #ifdef ZOO_HAVE_BF16_ISA
   if (wanted == "avx512bf16" && kernels_named("avx512") != nullptr && has_bf16()) {
-    static const Kernels table = with_pairs("avx512bf16", kAvx512Pairs);
+    static const Kernels table = with_pairs(kAvx512Kernels, "avx512bf16", kAvx512Pairs);
     return &table;
   }
   if (wanted == "amx" && kernels_named("avx512") != nullptr && has_bf16() && has_amx()) {
-    static const Kernels table = with_pairs("amx", kAmxPairs);
+    static const Kernels table = with_pairs(kAvx512Kernels, "amx", kAmxPairs);
+    return &table;
+  }
+#endif
+#ifdef ZOO_HAVE_ARM_ISA
+  if (wanted == kNeonKernels.name) return &kNeonKernels;  // all of ARM's 64-bit processors have it
+  if (wanted == "neonbf16" && (getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0) {
+    static const Kernels table = with_pairs(kNeonKernels, "neonbf16", kNeonPairs);
     return &table;
   }
 #endif
@@ -73,9 +86,9 @@ const Kernels& probe() {
     if (const Kernels* found = kernels_named(forced)) return *found;
     throw Error(ErrorKind::kUnavailable,
                 "ZOO_ISA=" + std::string(forced) +
-                    " can't run here (portable, avx2, avx512, avx512bf16, amx)");
+                    " can't run here (portable, avx2, avx512, avx512bf16, amx, neon, neonbf16)");
   }
-  for (const char* name : {"amx", "avx512bf16", "avx512", "avx2"}) {
+  for (const char* name : {"amx", "avx512bf16", "avx512", "avx2", "neonbf16", "neon"}) {
     if (const Kernels* found = kernels_named(name)) return *found;
   }
   return kPortableKernels;

@@ -111,6 +111,10 @@ extern const PairKernels kAmxPairs;
 // Whether the operating system lets this process use AMX's registers; asks it.
 bool amx_granted() noexcept;
 #endif
+#ifdef ZOO_HAVE_ARM_ISA
+extern const Kernels kNeonKernels;
+extern const PairKernels kNeonPairs;
+#endif
 
 // The widest table that this processor runs, or the one that ZOO_ISA names; probed once.
 const Kernels& kernels();
