@@ -16,6 +16,7 @@ from zoo.features.speed import recorded
 from zoo.runs.folder import RunPlace
 from zoo.runs.predict import opened
 from zoo.runs.prepare import open_data
+from zoo.runs.tasks import check_head, head_for
 
 if TYPE_CHECKING:
     from zoo.features import Model
@@ -34,11 +35,16 @@ def dry_transfer(
 ) -> dict[str, Any]:
     """What `run_transfer` would do; raises what it would raise before the first forward pass."""
     options.check()
-    registry.create("head", options.head)
-    place = RunPlace.of(options.out, model, str(data), options.head)
-    folder = next(path for path in place.candidates() if place.replaces or not path.exists())
-    plan = _plan(registry, model, data, labels, options, labelled=True)
-    return {**plan, "run": folder.as_posix()}
+    if options.head != "auto":
+        registry.create("head", options.head)  # a wrong name costs nothing
+    with nothing_remembered():
+        described, dataset = _inputs(registry, model, data, labels, options)
+        usable(dataset)
+        head = head_for(dataset.target.task, options.head)
+        check_head(registry.create("head", head), head, dataset.target)
+        place = RunPlace.of(options.out, model, str(data), head)
+        folder = next(path for path in place.candidates() if place.replaces or not path.exists())
+        return {**_foreseen(registry, described, dataset, options), "run": folder.as_posix()}
 
 
 def dry_extract(
@@ -54,7 +60,8 @@ def dry_extract(
     options.check()
     if export_to is not None:
         check_format(export_to)
-    return _plan(registry, model, data, labels, options, labelled=False)
+    with nothing_remembered():
+        return _foreseen(registry, *_inputs(registry, model, data, labels, options), options)
 
 
 def dry_predict(
@@ -67,23 +74,14 @@ def dry_predict(
         return _foreseen(registry, model, dataset, options)
 
 
-def _plan(
-    registry: Registry,
-    source: str,
-    data: Any,
-    labels: Any,
-    options: RunOptions,
-    *,
-    labelled: bool,
-) -> dict[str, Any]:
-    with nothing_remembered():
-        model = open_model(registry, source, _offline(options).load_options())
-        with registry.blaming("provider", model.source.provider):
-            _at_hand(model, options)
-        dataset = open_data(registry, data, labels, options)
-        if labelled:
-            usable(dataset)
-        return _foreseen(registry, model.taking(dataset.modality), dataset, options)
+def _inputs(
+    registry: Registry, source: str, data: Any, labels: Any, options: RunOptions
+) -> tuple[Model, Dataset]:
+    model = open_model(registry, source, _offline(options).load_options())
+    with registry.blaming("provider", model.source.provider):
+        _at_hand(model, options)
+    dataset = open_data(registry, data, labels, options)
+    return model.taking(dataset.modality), dataset
 
 
 def _offline(options: RunOptions) -> RunOptions:
