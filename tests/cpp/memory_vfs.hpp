@@ -37,6 +37,10 @@ class MemoryVfs final : public zoo::Vfs {
   // From now on every call throws Crash: the process was killed, and only destructors run.
   void die() { dead_ = true; }
   [[nodiscard]] Faults& faults() { return *faults_; }
+  // What was asked for ahead: offsets and bytes.
+  [[nodiscard]] std::vector<std::pair<std::uint64_t, std::uint64_t>> needed() const {
+    return needed_;
+  }
 
   std::unique_ptr<zoo::File> open_read(const std::string& path) override {
     enter("open", path);
@@ -181,7 +185,10 @@ class MemoryVfs final : public zoo::Vfs {
     }
 
     void start_sync() override {}
-    void will_need(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) const override {}
+    void will_need(std::uint64_t offset, std::uint64_t bytes) const override {
+      const std::scoped_lock lock(disk_.mutex);
+      vfs_.needed_.emplace_back(offset, bytes);
+    }
 
    private:
     void put(std::span<const std::byte> data) {
@@ -239,4 +246,5 @@ class MemoryVfs final : public zoo::Vfs {
   Faults* faults_;
   bool dead_ = false;
   bool buried_ = false;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> needed_;
 };

@@ -4,11 +4,14 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "check.hpp"
 #include "math/kernels.hpp"
+#include "memory_vfs.hpp"
 #include "random_rows.hpp"
 #include "rows/row_reader.hpp"
+#include "store_rows.hpp"
 #include "zoo/error.hpp"
 
 namespace {
@@ -80,6 +83,40 @@ void readers_give_the_rows_asked_for() {
   CHECK(as_is.ahead(2, 1)[0] == x.data() + numbers[2] * d);
 }
 
+void the_next_block_is_asked_for_while_one_is_worked_on() {
+  constexpr std::size_t n = 3000, d = 300;
+  MemoryDisk disk;
+  MemoryVfs vfs(disk);
+  zoo::StoreOptions options;
+  options.vfs = &vfs;
+  zoo::Store store("/store", options);
+  append_rows(store, 0, n, d);
+  store.flush({});
+  const auto asked = [&](std::vector<zoo::RowKey> keys) {
+    const zoo::StoreRows source(store, "x", std::move(keys));
+    std::vector<std::size_t> numbers(n);
+    std::iota(numbers.begin(), numbers.end(), std::size_t{0});
+    zoo::detail::RowReader<float> reader(source, numbers);
+    const std::size_t before = vfs.needed().size(), block = source.block_rows();
+    CHECK(2 * block < n && n < 4 * block);
+    std::vector<std::uint64_t> bytes;
+    for (std::size_t i = 0; i + 8 <= n; i += 8) CHECK(reader.rows(i, 8)[7] != nullptr);
+    for (std::size_t i = before; i < vfs.needed().size(); ++i) {
+      bytes.push_back(vfs.needed()[i].second / (d * sizeof(float)));
+    }
+    return bytes;
+  };
+  const std::vector<zoo::RowKey> forwards = keys_of(0, n);
+  const std::vector<std::uint64_t> wanted = asked(forwards);
+  CHECK(!wanted.empty());
+  std::uint64_t total = 0;
+  for (const std::uint64_t rows : wanted) total += rows;
+  const zoo::StoreRows source(store, "x", forwards);
+  CHECK(total >= n - source.block_rows());  // all but the first block, and hardly more
+  CHECK(total <= n + 64);
+  CHECK(asked({forwards.rbegin(), forwards.rend()}).empty());  // no order of the file
+}
+
 void scales_belong_to_int8_alone() {
   const std::vector<std::int8_t> x(4);
   const float scale = 1.0F;
@@ -107,5 +144,6 @@ int main() {
   readers_give_the_rows_asked_for<float>();
   readers_give_the_rows_asked_for<double>();
   scales_belong_to_int8_alone();
+  the_next_block_is_asked_for_while_one_is_worked_on();
   the_first_row_that_is_not_finite_is_named();
 }

@@ -40,6 +40,8 @@ class RowSource {
   // The rows of these numbers, each below rows(), in their order. Valid until `out` is read into
   // again. Errors are the source's own.
   virtual void read(std::span<const std::size_t> numbers, RowBlock& out) const = 0;
+  // A hint that read() will want these rows soon.
+  virtual void will_need(std::span<const std::size_t> /*numbers*/) const noexcept {}
   // How many rows are best asked for at once.
   [[nodiscard]] virtual std::size_t block_rows() const noexcept = 0;
   // Whether reading in the rows' own order is much cheaper than in any other.
@@ -70,7 +72,8 @@ class MemoryRows final : public RowSource {
 };
 
 // One row a key of a column that is not ragged, read from the store whenever it is needed and
-// checked each time: a block of about 1 MiB a thread is all that lies in memory.
+// checked each time: a block of about 1 MiB a thread is all that lies in memory. While a block is
+// worked on, the disk brings the next where rows are asked for in the order of the files.
 class StoreRows final : public RowSource {
  public:
   // The store outlives this. Throws Error(kInvalid) where the column is unknown or ragged, or lacks
@@ -78,6 +81,7 @@ class StoreRows final : public RowSource {
   StoreRows(const Store& store, std::string column, std::vector<RowKey> keys);
 
   void read(std::span<const std::size_t> numbers, RowBlock& out) const override;
+  void will_need(std::span<const std::size_t> numbers) const noexcept override;
   [[nodiscard]] std::size_t block_rows() const noexcept override;
   [[nodiscard]] bool sequential() const noexcept override { return true; }
 

@@ -190,6 +190,11 @@ class Store {
   std::size_t gather(const Context& context, std::span<const RowKey> keys, std::string_view column,
                      const RowBuffers& out) const;
 
+  // Lets the system begin to read so many `rows` that gather() will want: a hint that costs two
+  // look-ups, and helps where those from the first key's to the last key's lie together in a shard.
+  void will_need(const RowKey& first, const RowKey& last, std::size_t rows,
+                 std::string_view column) const noexcept;
+
   // All rows of a column, those not sealed yet last; what is appended later is not seen. Nothing of
   // an unknown column.
   [[nodiscard]] Scan scan(std::string_view column) const;

@@ -45,6 +45,8 @@ const std::byte* const* RowReader<A>::stored(std::size_t begin, std::size_t coun
     first_ = begin;
     last_ = std::min(numbers_.size(), begin + std::max(count, source_.block_rows()));
     source_.read(numbers_.subspan(first_, last_ - first_), block_);
+    const std::size_t rest = numbers_.size() - last_;
+    if (rest > 0) source_.will_need(numbers_.subspan(last_, std::min(rest, source_.block_rows())));
   }
   return block_.rows.data() + (begin - first_);
 }

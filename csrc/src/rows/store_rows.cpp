@@ -61,6 +61,11 @@ std::size_t StoreRows::block_rows() const noexcept {
   return std::clamp<std::size_t>(kBlockBytes / row_bytes, 32, 4096);
 }
 
+void StoreRows::will_need(std::span<const std::size_t> numbers) const noexcept {
+  if (numbers.empty()) return;
+  store_->will_need(keys_[numbers.front()], keys_[numbers.back()], numbers.size(), column_);
+}
+
 void StoreRows::read(std::span<const std::size_t> numbers, RowBlock& out) const {
   const std::size_t row_bytes = cols() * row_type_size(type());
   std::vector<RowKey> wanted(numbers.size());

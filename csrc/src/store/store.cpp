@@ -184,6 +184,28 @@ std::size_t Store::Impl::gather(const Context& context, std::span<const RowKey> 
   });
 }
 
+void Store::Impl::will_need(const RowKey& first_key, const RowKey& last_key, std::size_t wanted,
+                            std::string_view name) const noexcept {
+  try {
+    std::shared_ptr<const Shard> shard;
+    std::uint64_t first = 0, rows = 0;
+    {
+      const std::shared_lock lock(mutex_);
+      const Column* column = catalogue_.find(name);
+      if (column == nullptr) return;
+      const std::optional<RowPlace> from = catalogue_.place(*column, first_key);
+      const std::optional<RowPlace> to = catalogue_.place(*column, last_key);
+      if (!from || !to || from->source != to->source || to->row < from->row) return;
+      first = from->row;
+      rows = to->row - from->row + std::uint64_t{1};
+      shard = catalogue_.source(from->source).shard;
+    }
+    if (!shard || rows > 2 * wanted) return;
+    shard->will_need(*shard->layout().find(name), first, rows);
+  } catch (const std::exception&) {  // gather() will say what is wrong
+  }
+}
+
 std::vector<ShardView> Store::Impl::views(std::string_view name) const {
   return robust([&](const std::string&) {
     std::vector<std::shared_ptr<const Shard>> shards;
@@ -342,6 +364,10 @@ std::size_t Store::lengths(const Context& context, std::span<const RowKey> keys,
   return impl_->lengths(context, keys, column, out);
 }
 
+void Store::will_need(const RowKey& first, const RowKey& last, std::size_t rows,
+                      std::string_view column) const noexcept {
+  impl_->will_need(first, last, rows, column);
+}
 std::size_t Store::gather(const Context& context, std::span<const RowKey> keys,
                           std::string_view column, const RowBuffers& out) const {
   return impl_->gather(context, keys, column, out);

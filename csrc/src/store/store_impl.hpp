@@ -35,6 +35,8 @@ class Store::Impl {
                       std::span<std::int64_t> out) const;
   std::size_t gather(const Context& context, std::span<const RowKey> keys, std::string_view column,
                      const RowBuffers& out) const;
+  void will_need(const RowKey& first, const RowKey& last, std::size_t rows,
+                 std::string_view column) const noexcept;
   Scan scan(std::string_view column) const;
   std::vector<ShardView> views(std::string_view column) const;
   void flush(const Context& context);
