@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from zoo.errors import ZooError
+from zoo.errors import InterruptedByUser, ZooError
 
 __all__ = ["main"]
 
@@ -138,7 +138,9 @@ def main(args: list[str] | None = None, *, interrupted: Callable[[], bool] = boo
                 sys.stdout.flush()
         except OSError:
             _drop_output()
-        return _fail(*_explain(KeyboardInterrupt() if interrupted() else error, arguments))
+        told = isinstance(error, InterruptedByUser)
+        cause = KeyboardInterrupt() if interrupted() and not told else error
+        return _fail(*_explain(cause, arguments))
     return int(code or 0)
 
 

@@ -67,14 +67,7 @@ class HuggingFaceProvider(Provider):
         described = _describe(source, options)
         with no_sockets(_refused), no_questions():
             parameters, shapes = traced(described.contract, _configured(described), described.tower)
-        return facts(
-            source,
-            described.snapshot,
-            described.contract,
-            parameters,
-            shapes,
-            offline=options.offline,
-        )
+        return facts(described.snapshot, described.contract, parameters, shapes)
 
 
 def _describe(source: Source, options: LoadOptions) -> _Described:

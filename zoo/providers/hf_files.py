@@ -18,7 +18,7 @@ from zoo.errors import SourceError, TrustError
 if TYPE_CHECKING:
     from zoo.plugin import Source
 
-_PATTERNS = ("*.json", "*.txt", "*.model", "model*.safetensors", "1_Pooling/*")
+_PATTERNS = ("*.json", "*.txt", "*.model", "model*.safetensors", "1_Pooling/*", "README.md")
 _TOKENIZER = (
     "added_tokens.json merges.txt special_tokens_map.json tokenizer.json tokenizer_config.json "
     "vocab.json vocab.txt"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import settings
 from zoo.backbones.pooling import width
 from zoo.plugin import Contract, Facts
 
 if TYPE_CHECKING:
-    from zoo.plugin import Source
     from zoo.providers.hf_files import Snapshot
 
 _log = logging.getLogger(__name__)
@@ -20,18 +17,15 @@ _TOKENS = 7  # of the text that shapes are found with: as no layer is wide
 
 
 def facts(
-    source: Source,
     snapshot: Snapshot,
     contract: Contract,
     parameters: int | None,
     taps: dict[str, tuple[int, ...]],
-    *,
-    offline: bool,
 ) -> Facts:
     """Facts of a described model; `parameters` and `taps` as `traced` found them."""
     shape = taps.get(contract.tap, ())
     dim = width(shape, pooling=contract.pooling, layout=contract.layout)
-    return Facts(dim, parameters, _licence(source, snapshot, offline=offline), taps)
+    return Facts(dim, parameters, _licence(snapshot), taps)
 
 
 def traced(
@@ -68,9 +62,9 @@ def _inputs(contract: Contract) -> dict[str, tuple[tuple[int, ...], str]]:
     return {}
 
 
-def _licence(source: Source, snapshot: Snapshot, *, offline: bool) -> str:
+def _licence(snapshot: Snapshot) -> str:
     """By the model card, else by config.json, else the name of a licence file."""
-    stated = _card(source, snapshot, offline=offline).get("license")
+    stated = _card(snapshot).get("license")
     stated = stated or (snapshot.read("config.json") or {}).get("license")
     if stated:
         return ", ".join(map(str, stated)) if isinstance(stated, list) else str(stated)
@@ -78,20 +72,15 @@ def _licence(source: Source, snapshot: Snapshot, *, offline: bool) -> str:
     return f"see {files[0]}" if files else ""
 
 
-def _card(source: Source, snapshot: Snapshot, *, offline: bool) -> dict[str, Any]:
+def _card(snapshot: Snapshot) -> dict[str, Any]:
     """The metadata of the model card; empty where there is none, or none that can be read."""
     import huggingface_hub as hub
     import yaml
 
     card = snapshot.folder / "README.md"
+    if not card.is_file():
+        return {}
     try:
-        if not card.is_file():
-            if source.path is not None or settings.offline(flag=offline):
-                return {}
-            fetched = hub.hf_hub_download(
-                source.reference, "README.md", revision=snapshot.revision or None
-            )
-            card = Path(fetched)
         return hub.metadata_load(card) or {}
     except (ValueError, OSError, yaml.YAMLError) as error:
         _log.debug("no licence from '%s': %s", card, error)
