@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <vector>
@@ -25,9 +27,9 @@ class FloatProducts {
 
   explicit FloatProducts(const LogisticRows& rows) : d_(rows.d) {}
 
-  // `weights` are used as they are, and no copy is kept.
+  // `weights` are used where they are: they may be moved, but not change or end before this.
   void pack(std::vector<A>& weights, std::size_t columns) {
-    weights_ = &weights;
+    weights_ = weights.data();
     columns_ = columns;
   }
   [[nodiscard]] std::size_t stride() const noexcept { return columns_; }  // of a tile's logits
@@ -46,9 +48,8 @@ class FloatProducts {
     }
     // Logits of columns `from` to `from + width - 1`; they may spoil those before.
     void dots(std::size_t from, std::size_t width, A* logits) const {
-      kernels().of<A>().dots(x_, count_, products_.d_,
-                             products_.weights_->data() + from * products_.d_, products_.d_, width,
-                             logits + from, products_.columns_);
+      kernels().of<A>().dots(x_, count_, products_.d_, products_.weights_ + from * products_.d_,
+                             products_.d_, width, logits + from, products_.columns_);
     }
     // gradient += values^T rows for those columns.
     void outer(std::size_t from, std::size_t width, A* values, A* gradient) {
@@ -66,7 +67,7 @@ class FloatProducts {
 
  private:
   std::size_t d_ = 0, columns_ = 0;
-  const std::vector<A>* weights_ = nullptr;
+  const A* weights_ = nullptr;
 };
 
 // The same for rows of bf16 as they are stored, with weights and residuals in `terms` bf16 terms.
