@@ -285,8 +285,8 @@ void LogisticNewton<T>::follow_direction() {
   bool enough = next <= forcing * first_rho_;
   if (measuring) {
     // Settled: nothing is coming any more, or even fifteen times what is left is within the aim.
-    const double generous = (decrement_ + 15.0 * remainder) / (1.0 - kCurvatureError<T>);
-    if (generous <= aim) {
+    const double generous = decrement_ + 15.0 * remainder;
+    if (generous <= aim * (1.0 - kCurvatureError<T>)) {
       decrement_ = generous;
       enough = true;
     } else {
@@ -322,7 +322,7 @@ template <typename T>
 void LogisticNewton<T>::end_direction(double remainder) {
   ++end_.iterations;
   const double scale = std::max(std::abs(objective_), std::numeric_limits<double>::min());
-  end_.suboptimality = 0.5 * decrement_ / scale;
+  end_.suboptimality = 0.5 * decrement_ / (1.0 - kCurvatureError<T>) / scale;
   if (!std::isfinite(end_.suboptimality)) {
     finish(false);
     return;
