@@ -119,7 +119,7 @@ def multilabel_fit(
     tolerance: float,
     max_iterations: int,
     threads: int,
-) -> list[tuple[np.ndarray, np.ndarray, float, float, float, bool, int, int]]: ...
+) -> list[tuple[np.ndarray, np.ndarray, float, float, float, bool, int, int, bool]]: ...
 def logistic_search(
     x: Rows,
     codes: np.ndarray,
@@ -133,7 +133,7 @@ def logistic_search(
     standardize: bool,
     tolerance: float,
     threads: int,
-) -> tuple[np.ndarray, np.ndarray, int, np.ndarray, int]: ...
+) -> tuple[np.ndarray, np.ndarray, int, np.ndarray, int, bool]: ...
 def nearest_neighbours(
     train: np.ndarray, queries: np.ndarray, *, wanted: int, threads: int
 ) -> tuple[np.ndarray, np.ndarray]: ...

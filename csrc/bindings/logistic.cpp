@@ -89,7 +89,7 @@ py::tuple search(const Rows& x, const Codes& codes, std::size_t classes,
   const std::size_t vectors = rows == 0 ? 1 : found.scores.size() / rows;
   return py::make_tuple(array_of(found.losses, lists.size(), strengths.size()),
                         array_of(found.held), found.chosen, array_of(found.scores, rows, vectors),
-                        found.products);
+                        found.products, found.narrowed);
 }
 
 }  // namespace

@@ -116,6 +116,7 @@ def test_products_in_bfloat16_end_where_float64_does(d, strength):
         engine.search_logistic(rows, codes, 6, folds=folds, strengths=[1.0, 1e-1, 1e-2, 1e-3])
         for rows in (narrow_rows, narrow_rows.astype(np.float64))
     ]
+    assert [found.narrowed for found in search_in] == [serves, False]
     assert search_in[0].mean == pytest.approx(search_in[1].mean, rel=5e-4)
 
 

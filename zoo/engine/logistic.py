@@ -57,6 +57,7 @@ class LogisticPath:
         scores: (n, k) float64, (n, 1) for two classes: each row's scores at the chosen strength by
             the fold that held it out; NaN for rows that none did.
         products: Hessian products over all fits.
+        narrowed: as in `LogisticFit`.
     """
 
     losses: np.ndarray
@@ -64,6 +65,7 @@ class LogisticPath:
     chosen: int
     scores: np.ndarray
     products: int
+    narrowed: bool = False
 
     @property
     def mean(self) -> np.ndarray:
@@ -191,7 +193,7 @@ def search_logistic(
     if rule not in {"best", "one_se"}:
         raise ValueError(f"rule must be 'best' or 'one_se', not {rule!r}")
     with reading(x):
-        losses, held, chosen, scores, products = _core.logistic_search(
+        losses, held, chosen, scores, products, narrowed = _core.logistic_search(
             native_rows(x),
             as_codes(codes),
             n_classes,
@@ -204,4 +206,4 @@ def search_logistic(
             tolerance=tolerance,
             threads=threads,
         )
-    return LogisticPath(losses, held, chosen, scores, products)
+    return LogisticPath(losses, held, chosen, scores, products, narrowed)

@@ -97,8 +97,9 @@ struct LogisticSearch {
   std::vector<double> held;    // (folds): sum of the held rows' weights
   std::size_t chosen = 0;      // index of a strength
   std::vector<double>
-      scores;        // (n, vectors): of the chosen, by the fold that held the row; else NaN
-  int products = 0;  // Hessian products over all fits
+      scores;             // (n, vectors): of the chosen, by the fold that held the row; else NaN
+  int products = 0;       // Hessian products over all fits
+  bool narrowed = false;  // as in LogisticFit
 };
 
 struct SearchOptions {

@@ -286,7 +286,9 @@ LogisticSearch logistic_search(const Context& context, const RowSource& x, const
                                const std::vector<FoldView>& folds, const SearchOptions& options) {
   if (detail::pairs_serve(labels.classes)) {
     if (const auto narrow = detail::narrowed(context, x)) {
-      return search_in<float>(context, *narrow, labels, folds, options);
+      LogisticSearch found = search_in<float>(context, *narrow, labels, folds, options);
+      found.narrowed = true;
+      return found;
     }
   }
   return x.type() == RowType::kF64 ? search_in<double>(context, x, labels, folds, options)
