@@ -79,6 +79,16 @@ def test_labels_groups_and_splits_may_be_fields_of_json(tmp_path):
         read(tmp_path / "s.tar", target="taste")
 
 
+def test_lists_in_json_are_several_labels_a_sample(tmp_path):
+    members = {}
+    for i, labels in enumerate((["cat", "dog"], ["dog"], [], None)):
+        members[f"{i}.png"] = b""
+        members[f"{i}.json"] = json.dumps({"label": labels})
+    data = read(write(tmp_path / "s.tar", members))
+    assert (data.target.task, data.target.names) == ("multilabel", ("cat", "dog"))
+    assert data.target.values.tolist() == [[1, 1], [0, 1], [0, 0], [-1, -1]]
+
+
 def test_json_that_nobody_asks_for_may_be_anything(tmp_path):
     path = write(tmp_path / "s.tar", {"a.png": b"", "a.cls": "1", "a.json": "[1, 2]"})
     assert labels(read(path)) == ["1"]
@@ -135,7 +145,9 @@ def test_samples_without_input_are_counted(tmp_path):
         ({"a.png": b"", "a.jpg": b"", "a.cls": "1"}, {}, "'s.tar/a' holds '.jpg', '.png'"),
         ({"a.png": b"", "a.json": "[1]"}, {}, "is no JSON object"),
         ({"a.png": b"", "a.json": "{"}, {}, "is not JSON"),
-        ({"a.png": b"", "a.json": '{"label": [1]}'}, {}, "not one value"),
+        ({"a.png": b"", "a.json": '{"label": {"a": 1}}'}, {}, "not one value or a list"),
+        ({"a.png": b"", "a.json": '{"label": [1, null]}'}, {}, "holds one that is missing"),
+        ({"a.png": b"", "a.cls": "1", "a.json": '{"group": ["x"]}'}, {}, "not one value"),
         ({"a.png": b"", "a.cls": b"\xff"}, {}, "is not UTF-8"),
         ({"../a.png": b"", "a.cls": "1"}, {}, "leads out of the archive"),
         ({"/etc/a.png": b"", "a.cls": "1"}, {}, "leads out of the archive"),

@@ -13,7 +13,7 @@ from zoo.data.names import existing, listed, modality_of, short_name, shown
 from zoo.data.rows import Row, dataset_of
 from zoo.data.shards import expanded, holds, shards
 from zoo.data.tar_index import Member, members
-from zoo.data.targets import check_task, label_text
+from zoo.data.targets import Cell, check_task, label_cell
 from zoo.errors import DataError
 from zoo.plugin import DataOptions, Dataset, DatasetReader, Item
 
@@ -28,7 +28,8 @@ class WebDatasetReader(DatasetReader):
     """``shard-000000.tar`` and its like, a pattern ``shard-{000000..000003}.tar``, or a folder.
 
     Nothing is unpacked. The input is the member that ends like an image or audio file, else
-    ``.txt``; the label is ``.cls``, else ``label`` in ``.json``, else ``.txt``.
+    ``.txt``; the label is ``.cls``, else ``label`` in ``.json`` (a list of several too), else
+    ``.txt``.
     """
 
     def claims(self, path: Path) -> bool:
@@ -191,15 +192,24 @@ class _Choice:
         seen.update(fields)
         where = shown(sample.name)
 
-        def told(name: str) -> str | None:
+        def told(name: str) -> Cell:
             if name in self.extensions:
-                return sample.text(name)
-            return label_text(fields.get(name), where=f"{where}: field {shown(name)}")
+                text = sample.text(name)
+                return text.strip() if text else None
+            return label_cell(fields.get(name), where=f"{where}: field {shown(name)}")
 
-        label = (told(self.label) or "").strip()
-        group = (told(self.group or _GROUP) or "").strip()
-        split = row.split or (told("split") or "").strip()
-        return replace(row, cells=(label or None,), group=group, split=split)
+        def one(name: str) -> str:
+            value = told(name)
+            if isinstance(value, tuple):
+                raise DataError(f"{where}: {shown(name)} is a list, not one value")
+            return (value or "").strip()
+
+        return replace(
+            row,
+            cells=(told(self.label),),
+            group=one(self.group or _GROUP),
+            split=row.split or one("split"),
+        )
 
 
 def _grouped(inside: Iterable[Member], archive: str, split: str) -> list[_Sample]:
