@@ -182,3 +182,23 @@ def test_a_store_that_cannot_be_written_is_exit_5(place, zoo):
     done = zoo("transfer", *VIT, *PHOTOS, cwd=place, env={"ZOO_HOME": str(place / "file" / "x")})
     assert done.code == STORE, done.err
     assert "hint: " in done.err
+
+
+def test_a_bug_is_exit_1_and_asks_for_a_report(monkeypatch, capsys):
+    from zoo.cli import main, plugins
+
+    def broken(**_):
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(plugins.command, "callback", broken)
+    assert main(["plugins"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = told.err.strip().splitlines()
+    assert (len(lines), lines[0].startswith("zoo: "), lines[1].startswith("hint: ")) == (
+        2,
+        True,
+        True,
+    )
+    assert "a mistake of ours" in lines[0]
+    assert "--debug" in lines[1]
