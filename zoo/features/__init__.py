@@ -1,8 +1,10 @@
 """The only room where data meets a backbone: rows from the store, or through one forward pass."""
 
 from zoo.features.bad import BadItem, OnBad
-from zoo.features.extract import Extracted, ExtractOptions, Progress, extract, look
+from zoo.features.extract import Extracted, extract
+from zoo.features.looking import look
 from zoo.features.model import Model, open_model
+from zoo.features.options import ExtractOptions, Progress
 
 __all__ = [
     "BadItem",

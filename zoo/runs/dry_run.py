@@ -20,7 +20,7 @@ from zoo.runs.tasks import check_head, head_for
 
 if TYPE_CHECKING:
     from zoo.features import Model
-    from zoo.features.extract import Look
+    from zoo.features.looking import Look
     from zoo.plugin import Dataset
     from zoo.registry import Registry
     from zoo.runs.folder import Run

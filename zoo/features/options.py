@@ -1,0 +1,36 @@
+"""How an extraction runs, and who hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zoo.features.bad import OnBad
+
+Progress = Callable[[int, int], None]  # samples done, samples to do
+
+
+@dataclass(frozen=True)
+class ExtractOptions:
+    """How to run: samples a batch, threads that decode, who hears of progress and what is said.
+
+    `on_bad` says how many samples may be unreadable.
+    """
+
+    store_root: Path
+    batch_size: int = 32
+    threads: int = 1
+    progress: Progress | None = None
+    say: Callable[[str], None] | None = None
+    on_bad: OnBad = field(default_factory=OnBad)
+
+    def tell(self, line: str) -> None:
+        """One line worth a user's notice."""
+        if self.say is not None:
+            self.say(line)
+
+    def report(self, done: int, total: int) -> None:
+        """So many samples are done."""
+        if self.progress is not None:
+            self.progress(done, total)
