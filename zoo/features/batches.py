@@ -16,24 +16,33 @@ from zoo.preprocess.decode import decode
 if TYPE_CHECKING:
     from zoo.features.bad import Unreadable
     from zoo.features.model import Model
-    from zoo.plugin import Backbone, Item
+    from zoo.features.options import ExtractOptions
+    from zoo.plugin import Item
 
-# Batches whose samples are ordered by cost (length) before they are cut; recordings are large.
+# Of kinds whose samples differ in length: batches whose samples are ordered by cost before they are
+# cut, so that little is padded. Recordings are large.
 _SORT_WINDOW = {"text": 16, "audio": 2}
+# Batches of samples shorter than most hold more of them, up to so many times as many.
+_MOST_TIMES = 8
 
 
-def batches(  # noqa: PLR0917 - one loop, its state passed as it is
+def batches(
     items: list[Item],
     todo: list[int],
     model: Model,
-    size: int,
-    threads: int,
+    options: ExtractOptions,
     unreadable: Unreadable,
 ) -> Iterator[list[tuple[int, Any]]]:
-    """Prepared samples in batches, decoded ahead by threads, samples of like cost together."""
+    """Prepared samples in batches, decoded ahead by threads, samples of like cost together.
+
+    A batch of images has the batch size. A batch of texts or recordings has what so many samples of
+    the mean cost would cost, padding included: many short ones or a few long ones.
+    """
     modality = model.contract.modality
     backbone = model.backbone
-    window = max(size * _SORT_WINDOW.get(modality, 1), threads)
+    size = min(options.batch_size, backbone.max_batch or options.batch_size)
+    varied = modality in _SORT_WINDOW
+    window = max(size * _SORT_WINDOW.get(modality, 1), options.threads)
 
     def work(i: int) -> tuple[int, Any, str]:
         try:
@@ -41,7 +50,8 @@ def batches(  # noqa: PLR0917 - one loop, its state passed as it is
         except DataError as error:
             return i, None, str(error)
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="zoo-decode") as pool_:
+    pool_ = ThreadPoolExecutor(options.threads, thread_name_prefix="zoo-decode")
+    try:
         ahead = [pool_.submit(work, i) for i in todo[:window]]
         for start in range(0, len(todo), window):
             current = ahead
@@ -53,18 +63,26 @@ def batches(  # noqa: PLR0917 - one loop, its state passed as it is
                     unreadable.add(i, reason)
                 else:
                     ready.append((i, prepared))
-            ready.sort(key=lambda pair: backbone.cost(pair[1]))  # stable: images keep their order
-            yield from _cut(ready, size, backbone)
+            del current, future  # what is prepared goes with its batch
+            costs = {i: backbone.cost(prepared) for i, prepared in ready}
+            ready.sort(key=lambda pair: costs[pair[0]])  # stable: images keep their order
+            most, budget = size, backbone.max_cost or math.inf
+            if varied and ready:
+                most = backbone.max_batch or size * _MOST_TIMES
+                budget = min(budget, size * sum(costs.values()) / len(ready))
+            yield from _cut(ready, costs, most, budget)
+    finally:
+        pool_.shutdown(cancel_futures=True)
 
 
 def _cut(
-    ready: list[tuple[int, Any]], size: int, backbone: Backbone
+    ready: list[tuple[int, Any]], costs: dict[int, int], most: int, budget: float
 ) -> Iterator[list[tuple[int, Any]]]:
-    """Samples in batches that the backbone takes; the last of a batch is its dearest."""
+    """Samples in batches of at most `most` that cost at most `budget`; the last is its dearest."""
     batch: list[tuple[int, Any]] = []
     for pair in ready:
-        dear = (len(batch) + 1) * backbone.cost(pair[1]) > (backbone.max_cost or math.inf)
-        if batch and (len(batch) == size or dear):
+        dear = (len(batch) + 1) * costs[pair[0]] > budget
+        if batch and (len(batch) == most or dear):
             yield batch
             batch = []
         batch.append(pair)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zoo.features.bad import Unreadable
     from zoo.features.model import Model
     from zoo.features.options import ExtractOptions
-    from zoo.plugin import Item
+    from zoo.plugin import Features, Item
 
 
 def computed(
@@ -26,20 +26,36 @@ def computed(
     unreadable: Unreadable,
 ) -> Iterator[tuple[list[int], np.ndarray]]:
     """Batches of item numbers and their feature rows, (b, d) float32, checked to be finite."""
-    backbone, contract = model.backbone, model.contract
-    size = min(options.batch_size, backbone.max_batch or options.batch_size)
-    for batch in batches(items, todo, model, size, options.threads, unreadable):
+    for numbers, outputs in forwarded(items, todo, model, options, unreadable):
+        yield numbers, rows_of(outputs, numbers, items, model)
+
+
+def forwarded(
+    items: list[Item],
+    todo: list[int],
+    model: Model,
+    options: ExtractOptions,
+    unreadable: Unreadable,
+) -> Iterator[tuple[list[int], dict[str, Features]]]:
+    """Batches of item numbers and what the backbone gives for them, by tap."""
+    backbone = model.backbone
+    for batch in batches(items, todo, model, options, unreadable):
         numbers = [i for i, _ in batch]
-        outputs = backbone.forward(backbone.collate([prepared for _, prepared in batch]))
-        values, mask = outputs[contract.tap].numpy()
-        rows = pool(
-            values, mask, pooling=contract.pooling, layout=contract.layout, tap=contract.tap
+        yield numbers, backbone.forward(backbone.collate([prepared for _, prepared in batch]))
+
+
+def rows_of(
+    outputs: dict[str, Features], numbers: list[int], items: list[Item], model: Model
+) -> np.ndarray:
+    """(b, d) float32 rows of one batch; raises SourceError where a value is not finite."""
+    contract = model.contract
+    values, mask = outputs[contract.tap].numpy()
+    rows = pool(values, mask, pooling=contract.pooling, layout=contract.layout, tap=contract.tap)
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        name = items[numbers[int(np.argmin(finite))]].name
+        raise SourceError(
+            f"the backbone gave values that are not finite for '{name}'",
+            hint="compute in --dtype float32, or check the stated preprocessing",
         )
-        finite = np.isfinite(rows).all(axis=1)
-        if not finite.all():
-            name = items[numbers[int(np.argmin(finite))]].name
-            raise SourceError(
-                f"the backbone gave values that are not finite for '{name}'",
-                hint="compute in --dtype float32, or check the stated preprocessing",
-            )
-        yield numbers, np.asarray(rows, np.float32)
+    return np.asarray(rows, np.float32)

@@ -15,17 +15,18 @@ import numpy as np
 from zoo.engine import mark_used
 from zoo.errors import DataError, SourceError
 from zoo.features.bad import BadItem, Unreadable
-from zoo.features.computing import computed
+from zoo.features.computing import forwarded, rows_of
 from zoo.features.deciding import decide
 from zoo.features.looking import firsts, look, stored
 from zoo.features.speed import measured
+from zoo.features.writing import Writer
 from zoo.preprocess.decode import decode, quiet_decoding
 
 if TYPE_CHECKING:
     from zoo.engine import FeatureStore
     from zoo.features.model import Model
     from zoo.features.options import ExtractOptions
-    from zoo.plugin import Dataset, Item
+    from zoo.plugin import Dataset, Features, Item
 
 
 @dataclass(frozen=True)
@@ -148,14 +149,21 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
     unreadable: Unreadable,
 ) -> int:
     """Run the backbone over the missing samples; returns how many went through it."""
-    done = forwards = 0
     options.report(0, len(todo))
-    with measured(store.folder, model.conditions, options.threads) as count:
-        for numbers, rows in computed(items, todo, model, options, unreadable):
-            store.append(keys[numbers], {model.column: rows}, dtype=model.options.compute_dtype)
-            count(len(numbers))
-            forwards += len(numbers)
-            done = forwards + len(unreadable.reasons)
+    with (
+        measured(store.folder, model.conditions, options.threads) as count,
+        Writer() as writer,
+    ):
+        for numbers, outputs in forwarded(items, todo, model, options, unreadable):
+
+            def commit(numbers: list[int] = numbers, outputs: dict[str, Features] = outputs) -> int:
+                rows = rows_of(outputs, numbers, items, model)
+                store.append(keys[numbers], {model.column: rows}, dtype=model.options.compute_dtype)
+                count(len(numbers))
+                return len(numbers)
+
+            writer.put(commit)
+            done = writer.rows + len(unreadable.reasons)
             options.report(min(done, len(todo)), len(todo))
     options.report(len(todo), len(todo))
-    return forwards
+    return writer.rows

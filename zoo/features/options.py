@@ -15,6 +15,7 @@ Progress = Callable[[int, int], None]  # samples done, samples to do
 class ExtractOptions:
     """How to run: samples a batch, threads that decode, who hears of progress and what is said.
 
+    Of texts and recordings a batch has as many as cost what `batch_size` of mean length would.
     `on_bad` says how many samples may be unreadable.
     """
 
