@@ -35,14 +35,17 @@ def batches(
 ) -> Iterator[list[tuple[int, Any]]]:
     """Prepared samples in batches, decoded ahead by threads, samples of like cost together.
 
-    A batch of images has the batch size. A batch of texts or recordings has what so many samples of
-    the mean cost would cost, padding included: many short ones or a few long ones.
+    Deterministic features take batches of one. Else a batch of images has the batch size; a batch
+    of texts or recordings has what so many samples of the mean cost would cost, padding included:
+    many short ones or a few long ones.
     """
     modality = model.contract.modality
     backbone = model.backbone
     size = min(options.batch_size, backbone.max_batch or options.batch_size)
     varied = modality in _SORT_WINDOW
     window = max(size * _SORT_WINDOW.get(modality, 1), options.threads)
+    if model.options.deterministic:
+        size, varied = 1, False
 
     def work(i: int) -> tuple[int, Any, str]:
         try:

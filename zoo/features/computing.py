@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.backbones.pooling import pool
+from zoo.backbones.torch_exact import exact_arithmetic
 from zoo.errors import SourceError
 from zoo.features.batches import batches
 
@@ -39,9 +41,12 @@ def forwarded(
 ) -> Iterator[tuple[list[int], dict[str, Features]]]:
     """Batches of item numbers and what the backbone gives for them, by tap."""
     backbone = model.backbone
+    exact = model.options.deterministic and backbone.module() is not None
     for batch in batches(items, todo, model, options, unreadable):
-        numbers = [i for i, _ in batch]
-        yield numbers, backbone.forward(backbone.collate([prepared for _, prepared in batch]))
+        collated = backbone.collate([prepared for _, prepared in batch])
+        with exact_arithmetic() if exact else nullcontext():
+            outputs = backbone.forward(collated)
+        yield [i for i, _ in batch], outputs
 
 
 def rows_of(

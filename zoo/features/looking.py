@@ -11,6 +11,7 @@ import numpy as np
 from zoo.engine import row_keys, sample_digest
 from zoo.errors import DataError
 from zoo.features.bad import BadItem
+from zoo.features.dtypes import follow
 from zoo.features.provenance import spread, vouched
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Look:
 def look(dataset: Dataset, model: Model, store_root: Path) -> Look:
     """Digest every item and see which rows the store lacks; loads no weights.
 
+    Settles the model on the dtype of the rows that the store has; see `zoo.features.dtypes`.
+
     Raises:
         DataError: the model takes another kind of data.
     """
@@ -64,11 +67,12 @@ def look(dataset: Dataset, model: Model, store_root: Path) -> Look:
             bad.append(BadItem(item.name, str(error)))
     table = row_keys(keys)
     first = firsts(table)
-    key, missing, compare = _choose(model, store_root, table, first)
+    follow(model, store_root, table[first])
+    key, missing, compare = choose(model, store_root, table, first)
     return Look(table, np.array(kept, np.int64), tuple(bad), missing, len(first), key, compare)
 
 
-def _choose(
+def choose(
     model: Model, root: Path, table: np.ndarray, first: np.ndarray
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """The key to use, which of the rows `first` its store lacks, and which are to be compared.

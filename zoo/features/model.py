@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backbones import pooling
 from zoo.engine import FeatureStore
-from zoo.features.provenance import conditions
+from zoo.features.provenance import conditions, processor
 from zoo.preprocess import audio, decode, decode_audio, image, text
 
 if TYPE_CHECKING:
@@ -52,16 +52,35 @@ class Model:
         source: the parsed source.
         provider: who loads it.
         options: device, dtype, threads and preprocessing overrides.
+        fidelity: what a trial of bfloat16 found, where one was made; see `zoo.features.dtypes`.
     """
 
     source: Source
     provider: Provider
     options: LoadOptions
     _backbone: Backbone | None = field(default=None, repr=False)
+    fidelity: dict[str, Any] | None = None
 
     def taking(self, modality: str) -> Model:
         """The same for data of a modality: a model of several kinds of input goes by it."""
         return Model(self.source, self.provider, replace(self.options, modality=modality))
+
+    def computing(self, dtype: str) -> Model:
+        """The same in another dtype, not loaded yet."""
+        other = Model(self.source, self.provider, replace(self.options, dtype=dtype))
+        for known in ("contract", "conditions"):  # neither depends on it
+            if known in self.__dict__:
+                other.__dict__[known] = self.__dict__[known]
+        return other
+
+    def settle(
+        self, dtype: str, backbone: Backbone | None = None, fidelity: dict[str, Any] | None = None
+    ) -> None:
+        """Say what dtype ``auto`` stands for, with a backbone that computes in it if there is."""
+        if backbone is not None or dtype != self.options.compute_dtype:
+            self._backbone = backbone
+        self.options = replace(self.options, dtype=dtype)
+        self.fidelity = fidelity
 
     @cached_property
     def contract(self) -> Contract:
@@ -72,7 +91,10 @@ class Model:
     def backbone(self) -> Backbone:
         """The loaded backbone; the first access reads the weights."""
         if self._backbone is None:
-            self._backbone = self.provider.load(self.source, self.options)
+            options = self.options
+            if options.deterministic:
+                options = replace(options, threads=1)
+            self._backbone = self.provider.load(self.source, options)
         return self._backbone
 
     @property
@@ -82,14 +104,21 @@ class Model:
 
     @property
     def key(self) -> dict[str, Any]:
-        """The feature key: equal keys mean equal features for equal samples."""
-        return {
+        """The feature key: equal keys mean equal features for equal samples.
+
+        Deterministic rows equal each other to the bit on one kind of processor under one set of
+        versions, and no others: all of that is in their key.
+        """
+        key = {
             "weights": self.contract.weights,
             "contract": self.contract.digest(),
             "augment": "none",
             "dtype": self.options.compute_dtype,
             "numerics": NUMERICS.get(self.contract.modality, {}),
         }
+        if self.options.deterministic:
+            key["deterministic"] = {**self.conditions, "processor": processor(self.options.device)}
+        return key
 
     @property
     def own_key(self) -> dict[str, Any]:
@@ -125,4 +154,6 @@ class Model:
             "python": platform.python_version(),
             "made_with": self.conditions,
         }
+        if self.fidelity is not None:
+            provenance["fidelity"] = self.fidelity
         return FeatureStore.create(root, key, provenance)

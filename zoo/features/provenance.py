@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.engine import build_info
 from zoo.engine.files import write_file
 
 if TYPE_CHECKING:
@@ -69,6 +70,26 @@ def conditions(device: str) -> Conditions:
         except metadata.PackageNotFoundError:
             continue
     return {"device": _device(device), "machine": platform.machine(), "versions": versions}
+
+
+def processor(device: str) -> str:
+    """What does the arithmetic, as the system names it; the last bits of features depend on it."""
+    paths = [Path("/proc/cpuinfo")]
+    if _device(device) == "cuda":
+        paths += sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    named = {"model name", "Model", "CPU part"}
+    found = {platform.processor(), str(build_info()["isa"])}
+    for path in paths:
+        try:
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        found |= {
+            value.strip()
+            for name, _, value in (x.partition(":") for x in lines)
+            if name.strip() in named
+        }
+    return ", ".join(sorted(found - {""}))
 
 
 def _device(device: str) -> str:

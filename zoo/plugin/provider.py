@@ -26,12 +26,15 @@ class LoadOptions:
 
     Attributes:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        dtype: compute dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
+        dtype: compute dtype: ``auto`` (float32, unless extraction settles on another), ``float32``,
+            ``bfloat16`` or ``float16``.
         threads: upper bound on the threads of a forward pass.
         offline: never open a socket.
         trust_repo: code of the repository that the source names may run, at the commit it names.
         preprocess: keys of preprocess.toml that override what the model states.
         modality: of the data, where it is known: a model that takes several kinds goes by it.
+        deterministic: equal samples must give equal bits, whatever is computed beside them. Samples
+            come one by one then, and `threads` is 1.
 
     Raises:
         UsageError: a device or dtype is none of these.
@@ -44,6 +47,7 @@ class LoadOptions:
     trust_repo: bool = False
     preprocess: Mapping[str, Any] = field(default_factory=dict)
     modality: str = ""
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:

@@ -35,6 +35,8 @@ class RunOptions:
         on_bad: what becomes of samples that can't be read: ``skip``, ``fail`` at the first, or at
             most so many of them, ``max=10`` or ``max=1%``.
         preprocess: overrides, as a TOML file, ``key=value,...`` or a mapping of its keys.
+        deterministic: a sample's features are the same to the last bit whatever its batch, order
+            and threads, at the cost of batches of one and one thread for the backbone.
         threads: None for all that the process may use.
         trust_repo: code of the repository that the model's source names may run. It is written to
             no run.json, and read from none.
@@ -54,6 +56,7 @@ class RunOptions:
     dtype: str = "auto"
     runtime: str = "auto"
     preprocess: str | Mapping[str, Any] = ""
+    deterministic: bool = False
     threads: int | None = None
     batch_size: int = 32
     limit: int = 0
@@ -92,6 +95,7 @@ class RunOptions:
             offline=settings.offline(flag=self.offline),
             trust_repo=self.trust_repo,
             preprocess=self.overrides(),
+            deterministic=self.deterministic,
         )
 
     def overrides(self) -> dict[str, Any]:
@@ -118,5 +122,8 @@ class RunOptions:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values for run.json: what decides the result."""
         names = ("input", "target", "group", "task", "head", "seed", "device", "dtype", "runtime")
-        chosen = {name: getattr(self, name) for name in (*names, "limit", "on_bad", "coverage")}
+        chosen = {
+            name: getattr(self, name)
+            for name in (*names, "limit", "on_bad", "coverage", "deterministic")
+        }
         return {**chosen, "preprocess": self.overrides()}

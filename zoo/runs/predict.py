@@ -128,7 +128,8 @@ def opened(
     trained = run.plan["options"]
     options = replace(
         options,
-        dtype=trained["dtype"],
+        dtype=run.plan.get("key", {}).get("dtype", trained["dtype"]),
+        deterministic=options.deterministic or trained.get("deterministic", False),
         preprocess=options.preprocess or trained["preprocess"],
     )
     model = open_model(registry, _source(run), options.load_options())

@@ -157,6 +157,8 @@ def features_part(extracted: Extracted) -> dict[str, Any]:
         "dim": int(extracted.features.shape[1]),
         "forwards": extracted.forwards,
         "seconds": round(extracted.seconds, 4),
+        "dtype": extracted.key["dtype"],
+        "fidelity": extracted.fidelity,
     }
 
 

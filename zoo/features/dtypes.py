@@ -1,0 +1,197 @@
+"""What ``--dtype auto`` stands for: what the store holds, else what is measured on the samples.
+
+A store that holds rows enough, or the outcome of a trial, is followed. Where there is none and much
+to compute, some of the samples go through the backbone in float32 and in bfloat16; bfloat16 is
+taken where every row keeps its direction and time is really gained. The outcome stands in the
+key.json of the store that is made then, so that the next run finds the rows.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.engine.bfloat16 import from_bfloat16, to_bfloat16
+from zoo.errors import SourceError
+from zoo.features.batches import batches
+from zoo.features.computing import rows_of
+
+if TYPE_CHECKING:
+    from zoo.features.bad import Unreadable
+    from zoo.features.model import Model
+    from zoo.features.options import ExtractOptions
+    from zoo.plugin import Item
+
+FEWEST = 256  # samples to compute, or rows of a store: fewer neither repay a trial nor bind
+LEAST_COSINE = 0.999
+LEAST_GAIN = 1.2
+_WORTH = 10.0  # seconds that the samples take in float32: less is not worth a trial
+_SAMPLED = 32  # samples whose rows are compared
+_TIMED = 4  # every fourth of those is timed,
+_TIMES = 2  # so often in turn
+_NAMES = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """What a trial of bfloat16 against float32 found.
+
+    Attributes:
+        chosen: ``float32`` or ``bfloat16``.
+        column: tap and pooling that were tried.
+        rows: how many samples were compared.
+        least_cosine: least cosine between the two rows of a sample.
+        greatest_difference: greatest distance between them, over the float32 row's norm.
+        speedup: how many times as fast bfloat16 was.
+    """
+
+    chosen: str
+    column: str
+    rows: int
+    least_cosine: float
+    greatest_difference: float
+    speedup: float
+
+    def line(self) -> str:
+        """For people: which dtype, and why."""
+        measured = (
+            f"{self.speedup:.2f} times as fast as float32, least cosine {self.least_cosine:.5f} "
+            f"on {self.rows} of these samples"
+        )
+        if self.chosen == "bfloat16":
+            return f"computing in bfloat16: {measured}"
+        return f"computing in float32: bfloat16 is {measured}"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Samples of a trial: their numbers and (n, d) float32 rows in the dtype that was chosen."""
+
+    numbers: list[int]
+    rows: np.ndarray
+
+
+def follow(model: Model, root: Path, wanted: np.ndarray) -> None:
+    """Settle the model on the dtype of the stored rows, where there are enough of them.
+
+    Args:
+        model: nothing is done unless its dtype is ``auto``.
+        root: of the store.
+        wanted: (n, 16) uint8 keys of the samples at hand.
+    """
+    if model.options.dtype != "auto" or model.options.deterministic:
+        return
+    found = []
+    for preference, name in enumerate(reversed(_NAMES)):
+        tried = model.computing(name)
+        store = tried.open_store(root, tried.key, read_only=True)
+        if store is None:
+            continue
+        with store:
+            column = store.info().columns.get(tried.column)
+            rows = 0 if column is None else column[2]
+            has = int(store.contains(wanted, tried.column).sum())
+            chosen = recorded(store.provenance, tried) is not None
+        if chosen or rows >= FEWEST or has == len(wanted):
+            found.append(((has == len(wanted), chosen, has, preference), name))
+    if found:
+        model.settle(max(found)[1])
+
+
+def recorded(provenance: dict[str, Any], model: Model) -> dict[str, Any] | None:
+    """The outcome of a trial of this tap and pooling as key.json has it."""
+    noted = provenance.get("fidelity")
+    if isinstance(noted, dict) and noted.get("column") == _column(model):
+        return noted
+    return None
+
+
+def try_dtypes(
+    items: list[Item],
+    todo: list[int],
+    model: Model,
+    options: ExtractOptions,
+    unreadable: Unreadable,
+) -> Tried | None:
+    """Settle the model on float32 or bfloat16 by trying both on some of the samples to do.
+
+    Both are in memory meanwhile. None where there is nothing to choose: the dtype is settled, there
+    is little to do, or the backbone is no torch module on a processor that computes in bfloat16.
+    """
+    if len(todo) < FEWEST or not _open(model):
+        return None
+    picked = np.linspace(0, len(todo) - 1, _SAMPLED).round().astype(np.int64)
+    some = list(batches(items, [todo[i] for i in picked], model, options, unreadable))
+    if not some:
+        return None
+    numbers = [i for batch in some for i, _ in batch]
+    exact = _rows(model, some, items)
+    timed = [batch[::_TIMED] for batch in some]
+    if _seconds(model, timed, items) / sum(map(len, timed)) * len(todo) < _WORTH:
+        return Tried(numbers, exact)
+    other = model.computing("bfloat16")
+    try:
+        rows = _rows(other, some, items)
+    except (SourceError, RuntimeError, TypeError, ValueError) as error:
+        first = (str(error).splitlines() or [""])[0]
+        options.tell(f"computing in float32: bfloat16 does not work here ({first})")
+        return Tried(numbers, exact)
+    times = [[_seconds(arm, timed, items) for arm in (model, other)] for _ in range(_TIMES)]
+    slow, fast = np.min(times, axis=0)
+    found = compared(exact, rows, speedup=float(slow / fast), column=_column(model))
+    options.tell(found.line())
+    if found.chosen == "bfloat16":
+        model.settle("bfloat16", other.backbone, asdict(found))
+        return Tried(numbers, rows)
+    model.settle("float32", model.backbone, asdict(found))
+    return Tried(numbers, exact)
+
+
+def compared(exact: np.ndarray, rows: np.ndarray, *, speedup: float, column: str) -> Fidelity:
+    """What (n, d) rows in bfloat16, as they are stored, are worth beside those in float32."""
+    a = exact.astype(np.float64)
+    b = from_bfloat16(to_bfloat16(rows)).astype(np.float64)
+    lengths, others = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
+    tiny = np.finfo(np.float32).tiny
+    cosines = (a * b).sum(axis=1) / np.maximum(lengths * others, tiny)
+    cosines[(lengths == 0) & (others == 0)] = 1.0
+    least = float(cosines.min())
+    apart = float((np.linalg.norm(a - b, axis=1) / np.maximum(lengths, tiny)).max())
+    good = least >= LEAST_COSINE and speedup >= LEAST_GAIN
+    return Fidelity(
+        "bfloat16" if good else "float32", column, len(a), least, apart, round(speedup, 3)
+    )
+
+
+def _open(model: Model) -> bool:
+    """Whether a dtype is to be chosen, and bfloat16 is more than emulated."""
+    if model.options.dtype != "auto" or model.options.deterministic:
+        return False
+    module = model.backbone.module()
+    if module is None:
+        return False
+    from zoo.backbones.torch_dtypes import computes_bfloat16
+
+    return computes_bfloat16(module)
+
+
+def _column(model: Model) -> str:
+    return f"{model.contract.tap}/{model.contract.pooling}"
+
+
+def _rows(model: Model, some: list[list[tuple[int, Any]]], items: list[Item]) -> np.ndarray:
+    backbone, out = model.backbone, []
+    for batch in some:
+        numbers, prepared = [i for i, _ in batch], [sample for _, sample in batch]
+        out.append(rows_of(backbone.forward(backbone.collate(prepared)), numbers, items, model))
+    return np.concatenate(out)
+
+
+def _seconds(model: Model, some: list[list[tuple[int, Any]]], items: list[Item]) -> float:
+    start = time.perf_counter()
+    _rows(model, some, items)
+    return time.perf_counter() - start
