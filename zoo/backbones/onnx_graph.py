@@ -58,6 +58,11 @@ class OnnxGraph(Backbone):
         """The batch that the graph is fixed to, if any."""
         return self._batch
 
+    @property
+    def immutable(self) -> bool:
+        """A session's graph and initialisers are as the file had them, for as long as it lives."""
+        return True
+
     def prepare(self, sample: Any) -> np.ndarray:
         """One RGB image or waveform as the graph's input, without the batch axis."""
         return self._spec.apply(sample)

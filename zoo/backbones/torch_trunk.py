@@ -32,6 +32,9 @@ class TorchTrunk(Backbone):
         torch.set_num_threads(options.threads)
         self._module = module.eval().requires_grad_(requires_grad=False).to(self._device)
         self._layers = dict(module.named_modules())
+        for part in self._layers.values():  # a model's own eval() or train() may pass over some
+            if getattr(part, "training", False):
+                part.training = False
 
     @property
     def parameters(self) -> int:

@@ -22,10 +22,9 @@ _FOLDER = re.compile(r"[0-9a-f]{32}\Z")
 _STEM = r"[0-9a-f]{16}-[0-9a-f]{8}-[0-9a-f]{16}"
 _SHARD = re.compile(_STEM + r"\.safetensors\Z")
 _JOURNAL = re.compile(_STEM + r"\.(journal|recover)\Z")
-_NOTE = re.compile(r"(vouched|speed)-[0-9a-f]{12}\.json\Z")
-_TEMPORARY = re.compile(
-    rf"({_STEM}\.safetensors|(key|(vouched|speed)-[0-9a-f]{{12}})\.json\.\d+-[0-9a-f]{{16}})\.tmp\Z"
-)
+_NAMED = "(vouched|speed|frozen|unproven)-[0-9a-f]{12}"
+_NOTE = re.compile(_NAMED + r"\.json\Z")
+_TEMPORARY = re.compile(rf"({_STEM}\.safetensors|(key|{_NAMED})\.json\.\d+-[0-9a-f]{{16}})\.tmp\Z")
 _SHARD_START = b'{"__metadata__":{"zoo.shard":"'
 # A temporary file bears no lock. One that nobody has written to for so long is a dead writer's.
 _WRITTEN_SECONDS = 600.0

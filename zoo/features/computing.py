@@ -45,7 +45,7 @@ def forwarded(
     for batch in batches(items, todo, model, options, unreadable):
         collated = backbone.collate([prepared for _, prepared in batch])
         with exact_arithmetic() if exact else nullcontext():
-            outputs = backbone.forward(collated)
+            outputs = model.proof.forward(collated)
         yield [i for i, _ in batch], outputs
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.features.bad import OnBad, Unreadable
 from zoo.features.computing import computed
+from zoo.features.frozen import proving
 from zoo.features.provenance import TOLERANCE, changed, distance, vouch, vouched
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def decide(
         f"{len(numbers)} stored rows come out otherwise here ({differences}): {apart:.1e} apart, "
         f"more than {tolerance:.0e}; rows made here go to a key of their own",
     )
-    with model.create_store(options.store_root, model.own_key) as own:
+    own_store = model.create_store(options.store_root, model.own_key)
+    with own_store as own, proving(own, model.proof):
         columns = {model.column: np.concatenate(again)}
         own.append(seen.keys[numbers], columns, dtype=model.options.compute_dtype)
     return model.own_key, len(numbers)

@@ -145,7 +145,7 @@ def try_dtypes(
     found = compared(exact, rows, speedup=float(slow / fast), column=_column(model))
     options.tell(found.line())
     if found.chosen == "bfloat16":
-        model.settle("bfloat16", other.backbone, asdict(found))
+        model.settle("bfloat16", other.backbone, asdict(found), other.proof)
         return Tried(numbers, rows)
     model.settle("float32", model.backbone, asdict(found))
     return Tried(numbers, exact)
@@ -187,7 +187,7 @@ def _rows(model: Model, some: list[list[tuple[int, Any]]], items: list[Item]) ->
     backbone, out = model.backbone, []
     for batch in some:
         numbers, prepared = [i for i, _ in batch], [sample for _, sample in batch]
-        out.append(rows_of(backbone.forward(backbone.collate(prepared)), numbers, items, model))
+        out.append(rows_of(model.proof.forward(backbone.collate(prepared)), numbers, items, model))
     return np.concatenate(out)
 
 

@@ -18,6 +18,7 @@ from zoo.features.bad import BadItem, Unreadable
 from zoo.features.computing import forwarded, rows_of
 from zoo.features.deciding import decide
 from zoo.features.dtypes import recorded, try_dtypes
+from zoo.features.frozen import proven, proving
 from zoo.features.looking import choose, firsts, look, stored
 from zoo.features.speed import measured
 from zoo.features.writing import Writer
@@ -47,6 +48,8 @@ class Extracted:
         provenance: of the store that the rows are in.
         key: of that store.
         fidelity: what a trial of bfloat16 against float32 found, where ``--dtype auto`` made one.
+        frozen: true where all rows of that store are proven to be of a backbone that did not change
+            while they were made, None where that is not known; see `zoo.features.frozen`.
     """
 
     features: np.ndarray
@@ -60,6 +63,7 @@ class Extracted:
     provenance: dict[str, Any] = field(default_factory=dict)
     key: dict[str, Any] = field(default_factory=dict)
     fidelity: dict[str, Any] | None = None
+    frozen: bool | None = None
 
 
 def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracted:
@@ -95,7 +99,8 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
                 _, own = stored(model, options.store_root, key, seen.keys[distinct])
                 todo = [i for i in distinct[~own].tolist() if i not in unreadable.reasons]
         if todo:
-            with model.create_store(options.store_root, key) as store:
+            created = model.create_store(options.store_root, key)
+            with created as store, proving(store, model.proof):
                 if tried is not None:
                     rows = {model.column: tried.rows}
                     store.append(seen.keys[tried.numbers], rows, dtype=model.options.compute_dtype)
@@ -119,6 +124,7 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
         features = store.rows(keys, model.column, dtype="float32")
         mark_used(store.folder)
         provenance = dict(store.provenance)
+        frozen = proven(store)
     return Extracted(
         features=features,
         keys=keys,
@@ -131,6 +137,7 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
         provenance=provenance,
         key=key,
         fidelity=model.fidelity or recorded(provenance, model),
+        frozen=frozen,
     )
 
 

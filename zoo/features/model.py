@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backbones import pooling
 from zoo.engine import FeatureStore
+from zoo.features.frozen import Proof
 from zoo.features.provenance import conditions, processor
 from zoo.preprocess import audio, decode, decode_audio, image, text
 
@@ -60,6 +61,7 @@ class Model:
     options: LoadOptions
     _backbone: Backbone | None = field(default=None, repr=False)
     fidelity: dict[str, Any] | None = None
+    _proof: Proof | None = field(default=None, repr=False)
 
     def taking(self, modality: str) -> Model:
         """The same for data of a modality: a model of several kinds of input goes by it."""
@@ -74,9 +76,17 @@ class Model:
         return other
 
     def settle(
-        self, dtype: str, backbone: Backbone | None = None, fidelity: dict[str, Any] | None = None
+        self,
+        dtype: str,
+        backbone: Backbone | None = None,
+        fidelity: dict[str, Any] | None = None,
+        proof: Proof | None = None,
     ) -> None:
-        """Say what dtype ``auto`` stands for, with a backbone that computes in it if there is."""
+        """Say what dtype ``auto`` stands for, with a backbone that computes in it if there is.
+
+        `proof` is that of the backbone, where it has run already.
+        """
+        self._proof = proof or self._proof
         if backbone is not None or dtype != self.options.compute_dtype:
             self._backbone = backbone
         self.options = replace(self.options, dtype=dtype)
@@ -96,6 +106,13 @@ class Model:
                 options = replace(options, threads=1)
             self._backbone = self.provider.load(self.source, options)
         return self._backbone
+
+    @property
+    def proof(self) -> Proof:
+        """That the loaded backbone stays what it is; the first access loads and digests it."""
+        if self._proof is None or self._proof.backbone is not self.backbone:
+            self._proof = Proof(self.backbone, self.options)
+        return self._proof
 
     @property
     def loaded(self) -> bool:

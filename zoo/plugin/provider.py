@@ -200,6 +200,14 @@ class Backbone(ABC):
         """
         return None
 
+    @property
+    def immutable(self) -> bool:
+        """Whether nothing of it can change while it runs: a graph that its run time compiled.
+
+        Of other backbones only those with a `module` can be proven to be frozen.
+        """
+        return False
+
     def cost(self, prepared: Any) -> int:
         """Relative cost of a prepared sample; samples of like cost are batched together."""
         del prepared

@@ -159,6 +159,7 @@ def features_part(extracted: Extracted) -> dict[str, Any]:
         "seconds": round(extracted.seconds, 4),
         "dtype": extracted.key["dtype"],
         "fidelity": extracted.fidelity,
+        "frozen": extracted.frozen,
     }
 
 

@@ -241,6 +241,8 @@ def _taken(  # noqa: PLR0917 - one loop, its state passed as it is
     """Add the rows, and count what was new."""
     counts = dict.fromkeys(file.columns, 0)
     new = different = done = 0
+    for proof in store.folder.glob("frozen-*.json"):  # of rows that zoo made: not of these
+        proof.unlink(missing_ok=True)
     _tell(progress, 0, file.rows)
     for keys, table in file.blocks():
         rows = {name: fit[name](values) for name, values in table.items()}
