@@ -125,6 +125,24 @@ def test_no_pickle_is_ever_read(tmp_path):
             read(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("images", "hint"),
+    [
+        (IMAGES / 255, "these lie in 0..1: (255 * images).round().astype('uint8')"),
+        ((IMAGES / 255 - 0.5) / 0.2, "look normalised, which zoo does by itself"),
+        (IMAGES.astype(np.float32), "these lie in 0..255: images.round()"),
+        (IMAGES.astype(np.uint16) * 257, "as 16-bit images do"),
+        (IMAGES * np.nan, "not even finite"),
+        (np.zeros((4, 3, 8, 8), np.uint8), "images.transpose(0, 2, 3, 1)"),
+        (np.zeros((4, 8), np.float32), "does not say what its range means"),
+    ],
+)
+def test_arrays_that_are_no_pixels_are_refused_with_what_to_do(tmp_path, images, hint):
+    with pytest.raises(DataError) as caught:
+        read(save(tmp_path / "d.npz", x=images, y=np.arange(len(images))))
+    assert hint in caught.value.hint
+
+
 def test_groups_are_an_array_of_that_name(tmp_path):
     path = save(tmp_path / "d.npz", x=IMAGES, y=LABELS, who=np.arange(len(IMAGES)) % 2)
     assert read(path, group="who").groups.tolist() == [str(i % 2) for i in range(len(IMAGES))]

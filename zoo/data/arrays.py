@@ -178,18 +178,37 @@ def samples_of(inputs: np.ndarray, where: str) -> tuple[str, Sequence[np.ndarray
     if inputs.dtype != np.uint8:
         raise DataError(
             f"{where}: inputs are {shape}, neither uint8 images nor unicode texts",
-            hint="give images as uint8, 0..255: a float image does not say what its range means",
+            hint=_as_pixels(inputs),
         )
     if inputs.ndim == 4 and inputs.shape[-1] == 1:
         inputs = inputs[..., 0]
     if inputs.ndim not in {3, 4} or (inputs.ndim == 4 and inputs.shape[-1] != 3):
         raise DataError(
             f"{where}: inputs are {shape}",
-            hint="images are (n, height, width), (n, height, width, 1) or (n, height, width, 3)",
+            hint="channels come last: give images.transpose(0, 2, 3, 1)"
+            if inputs.ndim == 4 and inputs.shape[1] in {1, 3}
+            else "images are (n, height, width), (n, height, width, 1) or (n, height, width, 3)",
         )
     if 0 in inputs.shape[1:]:
         raise DataError(f"{where}: inputs are {shape}: images without pixels")
     return "image", list(inputs)
+
+
+def _as_pixels(inputs: np.ndarray) -> str:
+    """What to do with an array that isn't uint8, by the range of its numbers."""
+    rule = "give images as uint8, 0..255"
+    if inputs.dtype.kind not in "biuf" or inputs.ndim < 3 or not inputs.size:
+        return f"{rule}: a float image does not say what its range means"
+    low, high = float(inputs.min()), float(inputs.max())
+    if not np.isfinite([low, high]).all():
+        return f"{rule}: these are not even finite"
+    if low < 0:
+        return f"{rule}: these ({low:.3g}..{high:.3g}) look normalised, which zoo does by itself"
+    if high <= 1:
+        return f"{rule}: these lie in 0..1: (255 * images).round().astype('uint8')"
+    if high <= 255:
+        return f"{rule}: these lie in 0..255: images.round().astype('uint8')"
+    return f"{rule}: these reach {high:.6g}, as 16-bit images do: divide by 257 first"
 
 
 def labels_of(targets: np.ndarray, n: int, where: str) -> dict[str, list[Cell]]:

@@ -19,6 +19,7 @@ from zoo.features.computing import forwarded, rows_of
 from zoo.features.deciding import decide
 from zoo.features.dtypes import recorded, try_dtypes
 from zoo.features.frozen import proven, proving
+from zoo.features.guard import check_prepared, guard
 from zoo.features.looking import choose, firsts, look, stored
 from zoo.features.speed import measured
 from zoo.features.writing import Writer
@@ -50,6 +51,7 @@ class Extracted:
         fidelity: what a trial of bfloat16 against float32 found, where ``--dtype auto`` made one.
         frozen: true where all rows of that store are proven to be of a backbone that did not change
             while they were made, None where that is not known; see `zoo.features.frozen`.
+        inputs: statistics of what reaches the backbone; see `zoo.features.inputs`.
     """
 
     features: np.ndarray
@@ -64,6 +66,7 @@ class Extracted:
     key: dict[str, Any] = field(default_factory=dict)
     fidelity: dict[str, Any] | None = None
     frozen: bool | None = None
+    inputs: dict[str, Any] = field(default_factory=dict)
 
 
 def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracted:
@@ -80,12 +83,15 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
     start = time.perf_counter()
     seen = look(dataset, model, options.store_root)
     items = [dataset.items[i] for i in seen.kept]
+    inputs = guard(model, items, options.trained_on, options.say)
     key, todo = seen.key, [int(i) for i in seen.missing]
     unreadable = Unreadable(options.on_bad, items, seen.bad)
     forwards = 0
     with quiet_decoding():
         first_good = _skip_unreadable(items, todo, dataset.modality, unreadable)
         todo = todo[first_good:]
+        if todo:
+            check_prepared(model, items[todo[0]])
         tried = try_dtypes(items, todo, model, options, unreadable)
         if model.options.compute_dtype != seen.key["dtype"]:
             distinct = firsts(seen.keys)
@@ -138,6 +144,7 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
         key=key,
         fidelity=model.fidelity or recorded(provenance, model),
         frozen=frozen,
+        inputs=inputs,
     )
 
 

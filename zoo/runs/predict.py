@@ -76,7 +76,8 @@ def run_predict(registry: Registry, run: Run, inputs: Any, *, options: RunOption
     options.check()
     model, dataset, options = opened(registry, run, inputs, options)
     with registry.blaming("provider", model.source.provider):
-        extracted = extract(dataset, model, options.extract_options())
+        expected = run.plan.get("inputs") or {}  # not told by runs before they were looked at
+        extracted = extract(dataset, model, replace(options.extract_options(), trained_on=expected))
     _say_other_key(extracted, run, options)
     with registry.blaming("head", run.plan["options"]["head"]):
         scores = run.head.scores(ArrayRows(extracted.features))

@@ -226,6 +226,7 @@ def _plan_record(  # noqa: PLR0917
         "key": extracted.key,
         "column": model.column,
         "versions": {"zoo-transfer": zoo.__version__, **model.versions()},
+        "inputs": extracted.inputs,
         "features_made_with": extracted.provenance.get("made_with", {}),
         "protocol": plan.protocol,
         "notes": [*extracted.dataset.notes, *plan.notes],
