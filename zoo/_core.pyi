@@ -169,3 +169,20 @@ def ridge_targets(
     threads: int,
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]]: ...
 def rows_combined(r: np.ndarray, x: np.ndarray, *, threads: int) -> np.ndarray: ...
+
+# Pixels (bindings/pixels.cpp) and those of others (bindings/arrow.cpp)
+
+def prepare_pixels(
+    image: NDArray[np.uint8],
+    levels: NDArray[Any],
+    *,
+    resized: tuple[int, int],
+    window: tuple[int, int, int, int],
+    kind: int,
+    box: tuple[float, float, float, float] | None,
+    planes: bool,
+    mirror: bool,
+) -> NDArray[Any]: ...
+def arrow_pixels(
+    schema: object, array: object, *, height: int, width: int
+) -> NDArray[np.uint8]: ...

@@ -36,8 +36,10 @@ inline pybind11::str path_text(const std::string& text) {
   return pybind11::reinterpret_steal<pybind11::str>(decoded);
 }
 
+void register_arrow(pybind11::module_& module);
 void register_heads(pybind11::module_& module);
 void register_logistic(pybind11::module_& module);
+void register_pixels(pybind11::module_& module);
 void register_ridge(pybind11::module_& module);
 void register_rows(pybind11::module_& module);
 

@@ -84,4 +84,6 @@ PYBIND11_MODULE(_core, module) {
   register_rows(module);
   register_logistic(module);
   register_ridge(module);
+  register_pixels(module);
+  register_arrow(module);
 }

@@ -28,6 +28,7 @@ from zoo.engine.logistic import (
     fit_multilabel,
     search_logistic,
 )
+from zoo.engine.pixels import FILTERS, Window, prepare_pixels, shared_pixels
 from zoo.engine.prune import Pruned, mark_used, prune_stores
 from zoo.engine.ridge import RidgeFit, RidgeRegression, ridge_path, ridge_regression
 from zoo.engine.rotation import Rotation, principal_axes, strength_grid, total_variance
@@ -38,6 +39,7 @@ from zoo.engine.store import FeatureStore, list_stores
 from zoo.engine.store_reports import CompactReport, ShardView, StoreInfo, VerifyReport
 
 __all__ = [
+    "FILTERS",
     "SHRINKAGES",
     "AnyRows",
     "Bfloat16",
@@ -60,6 +62,7 @@ __all__ = [
     "StoreInfo",
     "StoredRows",
     "VerifyReport",
+    "Window",
     "brier_score",
     "build_info",
     "centred",
@@ -81,6 +84,7 @@ __all__ = [
     "log_softmax",
     "logistic_left_out",
     "mark_used",
+    "prepare_pixels",
     "principal_axes",
     "prune_stores",
     "require_rows",
@@ -90,6 +94,7 @@ __all__ = [
     "sample_digest",
     "search_lda",
     "search_logistic",
+    "shared_pixels",
     "sigmoid",
     "softmax",
     "spooled",

@@ -1,8 +1,8 @@
 """Images: resize, crop, rescale and normalise as Pillow and the checkpoint's own pipeline do.
 
-Resizing is Pillow's own, on 8-bit channels; the rest is one table of 256 values a channel, so that
-the result equals scaling in float64, rounding to float32, then subtracting and dividing in float32
-(the order of operations of transformers' Pillow backend) to the last bit.
+Resizing is the engine's, equal to Pillow's on 8-bit channels to the last bit; the rest is one table
+of 256 values a channel, so that the result equals scaling in float64, rounding to float32, then
+subtracting and dividing in float32 (the order of operations of transformers' Pillow backend).
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo import engine
 from zoo.errors import DataError, SourceError
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 NUMERICS = 1  # raised whenever the same image would come out otherwise
 MAX_PIXELS = 89_478_485  # Pillow's own limit on what it decodes: 256 MiB as RGB
-_FILTERS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # Pillow's numbers
 
 
 @dataclass(frozen=True)
@@ -108,24 +109,29 @@ class ImageSpec:
                 f"an image of {image.width} by {image.height} pixels would be resized to "
                 f"{target[0]} by {target[1]}"
             )
-        if target != image.size:
-            image = image.resize(target, _FILTERS.index(self.filter))
-        pixels = np.asarray(image)
-        if self.crop:
-            pixels = _center_crop(pixels, self.size)
-        if pixels.shape[:2] != self.size:
+        height, width = self.size if self.crop else target[::-1]
+        if (height, width) != self.size:
             raise SourceError(
-                f"an image of {pixels.shape[1]} by {pixels.shape[0]} pixels came out where the "
+                f"an image of {width} by {height} pixels came out where the "
                 f"backbone takes {self.size[1]} by {self.size[0]}",
                 hint="state resize = 'exact' or crop = 'center' with --preprocess",
             )
-        if self.color == "bgr":
-            pixels = pixels[:, :, ::-1]
-        if self.layout == "nchw":
-            pixels = pixels.transpose(2, 0, 1)
-            return np.stack([row[plane] for row, plane in zip(self._table(), pixels, strict=True)])
-        table = self._table()
-        return np.stack([table[c][pixels[:, :, c]] for c in range(3)], axis=-1)
+        # The middle, cut down; of an image that is too small, borders of zeros.
+        top, left = (target[1] - height) // 2, (target[0] - width) // 2
+        try:
+            return engine.prepare_pixels(
+                _pixels(image),
+                self._levels,
+                resized=target[::-1],
+                window=engine.Window(top, left, height, width),
+                filter=self.filter,
+                layout=self.layout,
+                color=self.color,
+            )
+        except ValueError as error:
+            raise DataError(
+                f"an image of {image.width} by {image.height} pixels: {error}"
+            ) from error
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
         """Width and height after resizing; the longer edge is cut to a whole pixel."""
@@ -137,7 +143,8 @@ class ImageSpec:
         longer = int(self.resize * long / short)
         return (self.resize, longer) if width <= height else (longer, self.resize)
 
-    def _table(self) -> np.ndarray:
+    @cached_property
+    def _levels(self) -> np.ndarray:
         """(3, 256) values by channel and grey level."""
         if self.dtype == "uint8":
             return np.tile(np.arange(256, dtype=np.uint8), (3, 1))
@@ -147,17 +154,13 @@ class ImageSpec:
         return ((levels[None] - mean) / std).astype(self.dtype)
 
 
-def _center_crop(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The centre of (h, w, 3); an image that is too small gets black borders first."""
-    height, width = pixels.shape[:2]
-    top, left = (height - size[0]) // 2, (width - size[1]) // 2
-    if top < 0 or left < 0:
-        grown = (max(size[0], height), max(size[1], width))
-        canvas = np.zeros((*grown, 3), pixels.dtype)
-        down, right = math.ceil((grown[0] - height) / 2), math.ceil((grown[1] - width) / 2)
-        canvas[down : down + height, right : right + width] = pixels
-        pixels, top, left = canvas, max(0, top + down), max(0, left + right)
-    return pixels[top : top + size[0], left : left + size[1]]
+def _pixels(image: Image) -> np.ndarray:
+    """(h, w), (h, w, 3) or (h, w, 4) uint8 of an RGB image, without a copy where that can be."""
+    decoded = getattr(image, "pixels", None)
+    if isinstance(decoded, np.ndarray):
+        return decoded
+    shared = engine.shared_pixels(image)
+    return np.asarray(image) if shared is None else shared
 
 
 def _pair(value: Any) -> tuple[int, int]:
