@@ -45,6 +45,7 @@ _LIBRARIES = (
     "onnxruntime",
     "onnxruntime-gpu",
     "pillow",
+    "simplejpeg",
     "soundfile",
     "soxr",
     "torchaudio",  # AST's filter bank, where it is installed

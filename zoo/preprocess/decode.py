@@ -16,6 +16,7 @@ import numpy as np
 
 from zoo.errors import DataError
 from zoo.preprocess.decode_audio import audio_array, decode_audio
+from zoo.preprocess.jpeg import fast_jpeg
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -109,6 +110,9 @@ def _from_bytes(content: bytes, name: str) -> Image:
     try:
         with Image.open(io.BytesIO(content)) as image:
             _check_size(image, name)
+            fast = fast_jpeg(content, image)
+            if fast is not None:
+                return fast
             image.load()
             upright = ImageOps.exif_transpose(image)
             return _rgb(upright if upright is not None else image, name)
