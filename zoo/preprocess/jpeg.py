@@ -77,9 +77,16 @@ def _upright(pixels: np.ndarray, opened: Image) -> np.ndarray:
             for columns in (1, -1):
                 corners = (_CORNERS.T if swapped else _CORNERS)[::rows, ::columns]
                 if np.array_equal(corners, turned):
-                    stored = pixels.swapaxes(0, 1) if swapped else pixels
-                    return np.ascontiguousarray(stored[::rows, ::columns])
+                    whole = _whole_pixels(pixels)
+                    stored = whole.swapaxes(0, 1) if swapped else whole
+                    upright = np.ascontiguousarray(stored[::rows, ::columns])
+                    return upright.view(np.uint8).reshape(*upright.shape, *pixels.shape[2:])
     raise ValueError("EXIF turns the image into another")
+
+
+def _whole_pixels(pixels: np.ndarray) -> np.ndarray:
+    """(h, w), a pixel an element: NumPy copies those twice as fast as single bytes."""
+    return pixels if pixels.ndim == 2 else pixels.view("V3")[:, :, 0]
 
 
 @cache
