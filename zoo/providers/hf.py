@@ -13,7 +13,7 @@ from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, 
 from zoo.plugin.contract import canonical_json
 from zoo.preprocess import AudioSpec, ImageSpec, TextSpec
 from zoo.preprocess.stated import check_keys
-from zoo.providers import hf_audio, hf_families, hf_parts, hf_trust, taps
+from zoo.providers import hf_audio, hf_families, hf_parts, hf_text, hf_trust
 from zoo.providers.guard import no_questions, no_sockets
 from zoo.providers.hf_files import Snapshot, open_snapshot
 
@@ -96,11 +96,11 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
         modality = "audio"
         spec, extraction = hf_audio.stated_audio(processor, config, options, source.reference)
         default = hf_families.tap_of(model_type)
-        tap, pooling = _tap(source, options.preprocess, default, model_type)
+        tap, pooling = hf_families.choose_tap(source, options.preprocess, default, model_type)
     else:
         modality = "text"
-        _check_text(source, snapshot, None if tower else processor)
-        spec, tap, pooling = _text(source, snapshot, own, options)
+        hf_text.check_text(source, snapshot, None if tower else processor)
+        spec, tap, pooling = hf_text.stated_text(source, snapshot, own, options)
     contract = Contract(
         modality=modality,
         preprocess={**spec.as_dict(), **(extraction.as_dict() if extraction else {})},
@@ -142,15 +142,6 @@ def _takes_images(processor: Mapping[str, Any] | None, options: LoadOptions) -> 
     return known or options.preprocess.get("input") == "image"
 
 
-def _check_text(source: Source, snapshot: Snapshot, processor: Mapping[str, Any] | None) -> None:
-    """Raise SourceError where a model that is no image model is no text model either."""
-    if processor is not None or not snapshot.has_tokenizer():
-        raise SourceError(
-            f"'{source.reference}' states neither how images nor how texts are prepared",
-            hint="for images: --preprocess 'input=image,size=...,resize=...,mean=...,std=...'",
-        )
-
-
 def _image(
     source: Source, processor: Mapping[str, Any], model_type: str, options: LoadOptions
 ) -> tuple[ImageSpec, str, str]:
@@ -170,74 +161,8 @@ def _image(
             ) from error
         raise
     stated = check_keys({**base, **given}, str(source))
-    tap, pooling = _tap(source, given, hf_families.tap_of(model_type), model_type)
+    tap, pooling = hf_families.choose_tap(source, given, hf_families.tap_of(model_type), model_type)
     return ImageSpec.from_stated(stated, str(source)), tap, pooling
-
-
-def _text(
-    source: Source, snapshot: Snapshot, config: Mapping[str, Any], options: LoadOptions
-) -> tuple[TextSpec, str, str]:
-    given = check_keys({"input": "text", **options.preprocess}, "--preprocess")
-    sentence = snapshot.read("sentence_bert_config.json") or {}
-    tokenizer = snapshot.read("tokenizer_config.json") or {}
-    model_type = str(config.get("model_type", ""))
-    # Sentence Transformers' own length wins over the tokenizer's; no model numbers more positions
-    # than it has.
-    length = sentence.get("max_seq_length", tokenizer.get("model_max_length"))
-    if "max_seq_length" in sentence and not (type(length) is int and length > 0):
-        raise SourceError(
-            f"'{source.reference}': max_seq_length = {length!r} in sentence_bert_config.json",
-            hint="a positive whole number is wanted; --preprocess max_length=N overrides it",
-        )
-    limits = [length, hf_families.max_positions(config)]
-    stated = [int(x) for x in limits if isinstance(x, int | float) and 0 < x < 1e6]
-    if "max_length" not in given and not stated:
-        raise SourceError(
-            f"'{source.reference}' does not say how many tokens it takes",
-            hint="--preprocess max_length=512",
-        )
-    spec = TextSpec(
-        tokenizer=snapshot.tokenizer_digest(),
-        max_length=int(given.get("max_length") or min(stated)),
-        lower_case=bool(sentence.get("do_lower_case", False)),
-        prefix=str(given.get("prefix", "")),
-        padding=hf_families.padding_of(model_type),
-    )
-    default = _sentence_pooling(snapshot) or hf_families.tap_of(model_type)
-    return (spec, *_tap(source, given, default, model_type))
-
-
-def _tap(
-    source: Source, given: Mapping[str, Any], default: tuple[str, str] | None, model_type: str
-) -> tuple[str, str]:
-    try:
-        return taps.choose(source.tap, given, default)
-    except SourceError as error:
-        raise SourceError(
-            f"no default tap is known for models of type '{model_type}'",
-            hint="name it: SOURCE#last_hidden_state/mean, or /cls, /last",
-        ) from error
-
-
-def _sentence_pooling(snapshot: Snapshot) -> tuple[str, str] | None:
-    """Tap and pooling by Sentence Transformers' 1_Pooling/config.json, where there is one."""
-    stated = snapshot.read("1_Pooling/config.json")
-    if stated is None:
-        return None
-    modes = [
-        key.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token")
-        for key, value in stated.items()
-        if key.startswith("pooling_mode_") and value is True
-    ]
-    if isinstance(stated.get("pooling_mode"), str):
-        modes = [stated["pooling_mode"]]
-    pooling = {"mean": "mean", "cls": "cls", "last": "last", "lasttoken": "last"}
-    if len(modes) != 1 or modes[0] not in pooling:
-        raise SourceError(
-            f"pooling {' + '.join(modes) or 'not named'} is not supported",
-            hint="override it: SOURCE#last_hidden_state/mean",
-        )
-    return "last_hidden_state", pooling[modes[0]]
 
 
 def _refused() -> OSError:
@@ -329,15 +254,5 @@ def _trunk(module: Any, described: _Described, options: LoadOptions) -> TorchTru
     if isinstance(spec, AudioSpec):
         assert described.extraction is not None
         return hf_audio.trunk(module, contract, options, spec, described.extraction)
-    from transformers import AutoTokenizer
-
-    snapshot = described.snapshot
-    hf_trust.check_tokenizer(snapshot.read("tokenizer_config.json"), str(snapshot.folder))
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            snapshot.folder, local_files_only=True, trust_remote_code=False
-        )
-    except Exception as error:  # as above
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SourceError(f"the tokenizer cannot be loaded: {first}") from error
+    tokenizer = hf_text.load_tokenizer(described.snapshot)
     return TextTrunk(module, contract, options, spec=spec, tokenizer=tokenizer)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import SourceError
+from zoo.providers import taps
+
+if TYPE_CHECKING:
+    from zoo.plugin import Source
 
 _FILTERS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # Pillow's numbers
 
@@ -81,6 +85,19 @@ _PLAIN: dict[str, dict[str, Any]] = {
 def tap_of(model_type: str) -> tuple[str, str] | None:
     """Default tap and pooling of a family, or None where it is not known."""
     return _TAPS.get(model_type)
+
+
+def choose_tap(
+    source: Source, given: Mapping[str, Any], default: tuple[str, str] | None, model_type: str
+) -> tuple[str, str]:
+    """Tap and pooling of a source; raises SourceError where neither it nor its family has one."""
+    try:
+        return taps.choose(source.tap, given, default)
+    except SourceError as error:
+        raise SourceError(
+            f"no default tap is known for models of type '{model_type}'",
+            hint="name it: SOURCE#last_hidden_state/mean, or /cls, /last",
+        ) from error
 
 
 def padding_of(model_type: str) -> str:
