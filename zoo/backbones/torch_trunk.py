@@ -78,14 +78,39 @@ class TorchTrunk(Backbone):
         mask = self.mask(inputs)
         if mask is not None and tuple(mask.shape) != tuple(value.shape[:2]):
             mask = None  # a pooled or spatial tap has other axes than the tokens
-        return {tap: Features(value.float(), mask)}
+        return {tap: Features(value.float(), self.counted(value, mask, self.contract.pooling))}
+
+    def counted(self, value: Any, mask: Any, pooling: str) -> Any:
+        """The mask of the positions that a pooling takes, of all that count; or None for all."""
+        del value, pooling
+        return mask
 
 
 class ImageTrunk(TorchTrunk):
-    """A torch module on images."""
+    """A torch module on images.
+
+    Args:
+        module: the module.
+        contract: what it promises.
+        options: device, dtype and threads.
+        spec: how an image is prepared.
+        name: of the module's argument for pixels.
+        patches: of a vision transformer, how many tokens stand for patches; 0 of others.
+        prefix: and how many stand before those, which a mean over the patches leaves out.
+        arguments: more keyword arguments of the module.
+    """
 
     def __init__(
-        self, module: Any, contract: Contract, options: LoadOptions, *, spec: ImageSpec, name: str
+        self,
+        module: Any,
+        contract: Contract,
+        options: LoadOptions,
+        *,
+        spec: ImageSpec,
+        name: str,
+        patches: int = 0,
+        prefix: int = 0,
+        arguments: Mapping[str, Any] | None = None,
     ) -> None:
         import torch
 
@@ -95,6 +120,9 @@ class ImageTrunk(TorchTrunk):
         self._module.to(memory_format=self._format)
         self._spec = spec
         self._name = name
+        self._patches = patches
+        self._prefix = prefix
+        self._arguments = dict(arguments or {})
 
     def prepare(self, sample: Any) -> np.ndarray:
         """(3, h, w) float32 of one RGB image."""
@@ -111,7 +139,18 @@ class ImageTrunk(TorchTrunk):
         import torch
 
         tensor = torch.from_numpy(batch).to(self._device, self._dtype)
-        return {self._name: tensor.contiguous(memory_format=self._format)}
+        return {self._name: tensor.contiguous(memory_format=self._format), **self._arguments}
+
+    def counted(self, value: Any, mask: Any, pooling: str) -> Any:
+        """Of tokens a mean takes those of patches alone."""
+        import torch
+
+        tokens = self._prefix + self._patches
+        if pooling != "mean" or not self._prefix or tuple(value.shape[1:2]) != (tokens,):
+            return mask
+        if value.ndim != 3:
+            return mask
+        return (torch.arange(tokens, device=value.device) >= self._prefix).expand(len(value), -1)
 
 
 class TextTrunk(TorchTrunk):

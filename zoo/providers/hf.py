@@ -13,7 +13,7 @@ from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, 
 from zoo.plugin.contract import canonical_json
 from zoo.preprocess import AudioSpec, ImageSpec, TextSpec
 from zoo.preprocess.stated import check_keys
-from zoo.providers import hf_audio, hf_families, hf_parts, hf_text, hf_trust
+from zoo.providers import hf_audio, hf_families, hf_parts, hf_patches, hf_text, hf_trust
 from zoo.providers.guard import no_questions, no_sockets
 from zoo.providers.hf_files import Snapshot, open_snapshot
 
@@ -37,6 +37,7 @@ class _Described:
     contract: Contract
     tower: str = ""  # of a model of several
     extraction: hf_audio.Extraction | None = None
+    patches: hf_patches.Patches | None = None
 
 
 class HuggingFaceProvider(Provider):
@@ -88,10 +89,12 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
     model_type = str(own.get("model_type", ""))
     processor = _processor(snapshot)
     extraction: hf_audio.Extraction | None = None
+    patches: hf_patches.Patches | None = None
     spec: ImageSpec | TextSpec | AudioSpec
     if _takes_images(processor, options) and tower != "text":
         modality = "image"
         spec, tap, pooling = _image(source, processor or {}, model_type, options)
+        patches = hf_patches.patches_of(own, spec.size, pooling, source.reference)
     elif hf_audio.is_audio(processor) and processor is not None:
         modality = "audio"
         spec, extraction = hf_audio.stated_audio(processor, config, options, source.reference)
@@ -108,6 +111,7 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
             "library": "transformers",
             "config": _config_digest(config),
             "pooling_numerics": POOLING_NUMERICS,
+            **(patches.as_dict() if patches else {}),
         },
         weights=snapshot.weights_digest(),
         tap=tap,
@@ -120,7 +124,7 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
             "stored_dtype": config.get("dtype") or config.get("torch_dtype"),
         },
     )
-    return _Described(snapshot, config, spec, contract, tower, extraction)
+    return _Described(snapshot, config, spec, contract, tower, extraction, patches)
 
 
 def _processor(snapshot: Snapshot) -> dict[str, Any] | None:
@@ -250,7 +254,17 @@ def _trunk(module: Any, described: _Described, options: LoadOptions) -> TorchTru
 
     spec, contract = described.spec, described.contract
     if isinstance(spec, ImageSpec):
-        return ImageTrunk(module, contract, options, spec=spec, name="pixel_values")
+        patches = described.patches
+        return ImageTrunk(
+            module,
+            contract,
+            options,
+            spec=spec,
+            name="pixel_values",
+            patches=patches.count if patches else 0,
+            prefix=patches.prefix if patches else 0,
+            arguments=patches.arguments() if patches else {},
+        )
     if isinstance(spec, AudioSpec):
         assert described.extraction is not None
         return hf_audio.trunk(module, contract, options, spec, described.extraction)

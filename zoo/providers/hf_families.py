@@ -74,6 +74,14 @@ _PLAIN: dict[str, dict[str, Any]] = {
     "CLIPImageProcessor": {"resample": 3, "do_center_crop": True, **_CLIP_STATS},
     "ConvNextImageProcessor": {"resample": 3, **_IMAGENET_HALF},
     "DeiTImageProcessor": {"resample": 3, "do_center_crop": True, **_IMAGENET_HALF},
+    "EfficientNetImageProcessor": {
+        "resample": 3,
+        "size": {"height": 346, "width": 346},
+        "crop_size": {"height": 289, "width": 289},
+        "rescale_offset": False,
+        "include_top": True,
+        **_IMAGENET_HALF,
+    },
     "MobileNetV1ImageProcessor": {"resample": 2, "do_center_crop": True, **_IMAGENET_HALF},
     "MobileNetV2ImageProcessor": {"resample": 2, "do_center_crop": True, **_IMAGENET_HALF},
     "PvtImageProcessor": {"resample": 2, **_IMAGENET_HALF},
@@ -151,6 +159,8 @@ def stated_image(processor: Mapping[str, Any], where: str) -> dict[str, Any]:
     normalise = merged["do_normalize"]
     out["mean"] = _numbers(merged["image_mean"], where) if normalise else [0.0]
     out["std"] = _numbers(merged["image_std"], where) if normalise else [1.0]
+    if kind == "EfficientNetImageProcessor":
+        out |= _efficientnet(merged, out, where)
     resize = _resize(merged, where)
     if kind == "ConvNextImageProcessor" and isinstance(resize, int):
         edge = resize
@@ -170,6 +180,19 @@ def stated_image(processor: Mapping[str, Any], where: str) -> dict[str, Any]:
             hint="fix it: --preprocess 'size=224,crop=center'",
         )
     return {**out, "size": size, "resize": resize, "crop": "center" if cropped else "none"}
+
+
+def _efficientnet(
+    merged: Mapping[str, Any], stated: Mapping[str, Any], where: str
+) -> dict[str, list[float]]:
+    """Its mean and std: pixels may start at -1, and classifiers divide by std twice."""
+    mean, std = stated["mean"], stated["std"]
+    if merged["rescale_offset"]:
+        mean = [x + 1.0 for x in mean]
+    if merged["include_top"]:
+        own = _numbers(merged["image_std"], where)
+        std = [x * x for x in own] if merged["do_normalize"] else own
+    return {"mean": mean, "std": std}
 
 
 def _resize(merged: Mapping[str, Any], where: str) -> int | list[int] | str:

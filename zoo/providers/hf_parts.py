@@ -54,7 +54,15 @@ def part_of(module: Any, tower: str) -> Any:
     """The torch module that gives features: a tower, the encoder of an encoder-decoder, or all."""
     if tower:
         return _with_projection(module, tower)
+    if module.config.model_type == "vit_mae":
+        module.embeddings.random_masking = _all_patches
     return module.get_encoder() if module.config.is_encoder_decoder else module
+
+
+def _all_patches(tokens: Any, noise: Any = None) -> tuple[Any, None, None]:
+    """Every patch in its place: its training hides three of four, at random even in evaluation."""
+    del noise
+    return tokens, None, None
 
 
 def _with_projection(module: Any, tower: str) -> Any:
