@@ -19,6 +19,7 @@ if importlib.util.find_spec("timm") is None:
 
 # One of each kind: tokens with a class token, maps, maps with channels last.
 VIT, RESNET, SWIN = "test_vit.r160_in1k", "test_resnet.r160_in1k", "swin_tiny_patch4_window7_224"
+INCEPTION = "inception_v3.tv_in1k"  # 299 pixels, and an auxiliary head
 
 
 @pytest.fixture
@@ -168,6 +169,20 @@ def test_bfloat16_stays_close(provider, weights, images):
         want = module.forward_head(maps, pre_logits=True).numpy()
     cosine = (values * want).sum(1) / np.linalg.norm(values, axis=1) / np.linalg.norm(want, axis=1)
     assert cosine.min() > 0.999  # bfloat16 keeps 8 bits of each value
+
+
+def test_inception_takes_299_pixels_and_leaves_its_auxiliary_head_out(provider, weights, images):
+    import torch
+
+    module, path = weights(INCEPTION, aux_logits=True)
+    rows, batch = features(provider, f"timm:{INCEPTION}?weights={path}", images)
+    assert batch.shape[2:] == (299, 299)
+    with torch.inference_mode():
+        maps, auxiliary = module.forward_features(torch.from_numpy(batch))
+        close(rows, module.forward_head(maps, pre_logits=True))
+    assert auxiliary.shape == (len(images), 1000)
+    alone = [features(provider, f"timm:{INCEPTION}?weights={path}", [each])[0] for each in images]
+    close(np.concatenate(alone), torch.from_numpy(rows))
 
 
 def test_it_is_frozen_in_evaluation_mode(provider, weights, images):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # What timm and torch raise where a file or a configuration does not fit.
 _UNFIT = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 
+# A second classifier of Inception's published weights, for training alone: timm builds none.
+_AUXILIARY = "AuxLogits"
+
 
 class TimmTrunk(ImageTrunk):
     """A timm model without its classifier.
@@ -111,6 +114,8 @@ def build(pretrained: Pretrained, path: Path, options: LoadOptions) -> Any:
             num_classes=_classes(pretrained, state),
             **{k: v for k, v in pretrained.arguments.items() if k != "num_classes"},
         )
+        if getattr(module, _AUXILIARY, None) is None:
+            state = {k: v for k, v in state.items() if not k.startswith(f"{_AUXILIARY}.")}
         if state.keys() != module.state_dict().keys():
             # Of a checkpoint that keeps its authors' names; timm knows how to translate those.
             translate = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
