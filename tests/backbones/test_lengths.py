@@ -19,9 +19,9 @@ def arrays(lengths):
 
 
 def frames(batch):
-    """(k, n) to (k, n // 2, 3)."""
+    """(k, n) to (k, n // 2, 3), as a tap."""
     pairs = batch[:, : batch.shape[1] // 2 * 2].reshape(len(batch), -1, 2)
-    return np.concatenate([pairs, pairs.sum(axis=2, keepdims=True)], axis=2)
+    return {"t": np.concatenate([pairs, pairs.sum(axis=2, keepdims=True)], axis=2)}
 
 
 @given(lengths=LENGTHS, pooling=st.sampled_from(["mean", "cls", "last"]))
@@ -29,7 +29,7 @@ def test_outputs_of_several_positions_pool_as_if_alone(lengths, pooling):
     batch = arrays(lengths)
 
     def pooled(part):
-        values, mask = by_length(part, frames).numpy()
+        values, mask = by_length(part, frames)["t"].numpy()
         return pool(values, mask, pooling=pooling, layout="channels_last", tap="t")
 
     alone = np.concatenate([pooled([one]) for one in batch])
@@ -42,10 +42,10 @@ def test_rows_keep_their_order_and_no_pass_is_greater_than_allowed(lengths, most
 
     def run(batch):
         sizes.append(len(batch))
-        return np.stack([batch.sum(axis=1), batch[:, 0]], axis=1)
+        return {"t": np.stack([batch.sum(axis=1), batch[:, 0]], axis=1)}
 
     batch = arrays(lengths)
-    got = by_length(batch, run, most=most)
+    got = by_length(batch, run, most=most)["t"]
     assert got.mask is None
     np.testing.assert_allclose(got.values, [[x.sum(), x[0]] for x in batch], rtol=1e-5)
     assert sum(sizes) == len(batch)
@@ -53,6 +53,15 @@ def test_rows_keep_their_order_and_no_pass_is_greater_than_allowed(lengths, most
 
 
 def test_equal_lengths_need_no_mask():
-    assert by_length(arrays([6, 6]), frames).mask is None
+    assert by_length(arrays([6, 6]), frames)["t"].mask is None
     with pytest.raises(ValueError, match="zip"):
-        by_length(arrays([6, 6]), lambda batch: frames(batch)[:1])
+        by_length(arrays([6, 6]), lambda batch: {"t": frames(batch)["t"][:1]})
+
+
+def test_every_tap_has_its_own_mask():
+    def run(batch):
+        return {**frames(batch), "row": batch[:, :2]}
+
+    got = by_length(arrays([6, 9, 6]), run)
+    assert got["row"].mask is None
+    np.testing.assert_array_equal(got["t"].mask.sum(axis=1), [3, 4, 3])

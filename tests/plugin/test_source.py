@@ -56,6 +56,9 @@ def test_a_full_source_is_taken_apart(text, source):
         "hf:org/name?weight=w.pt",
         "hf:?weights=w.pt",
         "hf:#tap",
+        "hf:a#b,,c",
+        "hf:a#b,",
+        "hf:a#b,b",
         "1hf:org/name",
         "h f:org/name",
         "hf\n:org/name",
@@ -83,7 +86,7 @@ def test_what_parses_is_spelled_as_it_was(text):
     plain=st.tuples(PLAIN, st.text().filter(lambda s: not set("?#") & set(s))),
     path=PATHS,
     weights=st.text().filter(lambda s: "#" not in s),
-    tap=st.text(),
+    tap=st.lists(st.text(min_size=1).filter(lambda s: "," not in s), unique=True).map(",".join),
     local=st.booleans(),
 )
 def test_a_source_survives_its_own_spelling(provider, plain, path, weights, tap, local):
@@ -108,3 +111,12 @@ def test_home_is_expanded(monkeypatch, tmp_path):
 def test_the_home_of_nobody_is_a_source_error():
     with pytest.raises(SourceError, match="nobody-of-this-name"):
         _ = Source.parse("onnx:~nobody-of-this-name/m.onnx").path
+
+
+def test_several_taps_are_as_many_sources():
+    source = Source.parse("hf:org/name@r#cls,a.b/mean")
+    assert [str(each) for each in source.of_each_tap()] == [
+        "hf:org/name@r#cls",
+        "hf:org/name@r#a.b/mean",
+    ]
+    assert Source.parse("hf:org/name").of_each_tap() == (Source("hf", "org/name"),)

@@ -33,3 +33,8 @@ def test_tap_and_pooling(wanted, stated, default, got):
 def test_nothing_named_is_an_error():
     with pytest.raises(SourceError, match="which layer"):
         choose("", {}, None)
+
+
+def test_one_tap_is_chosen_at_a_time():
+    with pytest.raises(SourceError, match="several taps"):
+        choose("a/cls,b/mean", {}, DEFAULT)

@@ -6,7 +6,7 @@ its statistics, and a recording's features would depend on its neighbours in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,30 +15,33 @@ from zoo.plugin import Features
 
 def by_length(
     batch: Sequence[np.ndarray],
-    run: Callable[[np.ndarray], np.ndarray],
+    run: Callable[[np.ndarray], Mapping[str, np.ndarray]],
     *,
     most: int | None = None,
-) -> Features:
+) -> dict[str, Features]:
     """The outputs for all, in their order, as if each had been run alone.
 
     Args:
         batch: b arrays of shape (n,), n of each its own.
-        run: from (k, n), all of one length, to (k, d) or (k, t, ...).
+        run: from (k, n), all of one length, to (k, d) or (k, t, ...) of each tap, by its name.
         most: the greatest k; None for any.
 
     Returns:
-        (b, d); or (b, t, ...) with zeros behind shorter outputs, and the mask of what counts,
-        (b, t), where there are any.
+        Of each tap (b, d); or (b, t, ...) with zeros behind shorter outputs, and the mask of what
+        counts, (b, t), where there are any.
     """
     lengths = np.array([len(one) for one in batch])
-    outputs: dict[int, np.ndarray] = {}
+    outputs: dict[str, dict[int, np.ndarray]] = {}
     for length in np.unique(lengths):
         same = np.flatnonzero(lengths == length)
         step = most or len(same)
         for some in (same[i : i + step] for i in range(0, len(same), step)):
-            values = run(np.stack([batch[i] for i in some]))
-            outputs.update(zip(some.tolist(), values, strict=True))
-    rows = [outputs[i] for i in range(len(batch))]
+            for name, values in run(np.stack([batch[i] for i in some])).items():
+                outputs.setdefault(name, {}).update(zip(some.tolist(), values, strict=True))
+    return {name: _together([rows[i] for i in range(len(batch))]) for name, rows in outputs.items()}
+
+
+def _together(rows: list[np.ndarray]) -> Features:
     positions = np.array([row.shape[0] for row in rows])
     if rows[0].ndim == 1 or (positions == positions[0]).all():
         return Features(np.stack(rows))

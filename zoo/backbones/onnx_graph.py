@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,12 +38,14 @@ class OnnxGraph(Backbone):
         facts: GraphFacts,
         input_name: str = "",
         batch: int | None = None,
+        more: Sequence[Contract] = (),
     ) -> None:
         self.contract = contract
+        self._taps = {contract.tap: contract.tap}  # names of tensors, by what `forward` calls them
+        self._taps |= {f"{other.tap}/{other.pooling}": other.tap for other in more}
         self._spec = spec
-        self._session = _session(
-            path, contract.tap, options, inner=contract.tap not in facts.outputs
-        )
+        inner = sorted(set(self._taps.values()) - set(facts.outputs))
+        self._session = _session(path, inner, options)
         self._input = _input(self._session, input_name, path)
         self._batch = batch if batch is not None else _fixed(self._session, self._input)
         self._parameters = facts.parameters
@@ -76,28 +78,36 @@ class OnnxGraph(Backbone):
         return np.stack(prepared) if self.contract.modality == "image" else prepared
 
     def forward(self, batch: Any) -> dict[str, Features]:
-        """The tap's output; waveforms of different lengths run apart and are never padded."""
+        """The taps' outputs; waveforms of different lengths run apart and are never padded."""
         if isinstance(batch, list):
-            return {self.contract.tap: by_length(batch, self._run, most=self._batch)}
-        return {self.contract.tap: Features(self._run(batch))}
+            out = by_length(batch, self._run, most=self._batch)
+        else:
+            out = {tap: Features(values) for tap, values in self._run(batch).items()}
+        return {name: out[tap] for name, tap in self._taps.items()}
 
-    def _run(self, batch: np.ndarray) -> np.ndarray:
-        """A batch smaller than a fixed one is padded with its own rows."""
+    def _run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Tensors by name; a batch smaller than a fixed one is padded with its own rows."""
         count = len(batch)
         if self._batch is not None and count < self._batch:
             batch = np.concatenate([batch, np.repeat(batch[-1:], self._batch - count, axis=0)])
-        tap = self.contract.tap
+        taps = list(dict.fromkeys(self._taps.values()))
         try:
-            (values,) = self._session.run([tap], {self._input: batch})
+            outputs = self._session.run(taps, {self._input: batch})
         except Exception as error:  # ONNX Runtime's own errors share no public base
             raise SourceError(
                 f"'{self.contract.info.get('file', 'the graph')}' failed on a batch of shape "
                 f"{batch.shape}: {_first_line(error)}",
                 hint=_CHECK[self.contract.modality],
             ) from error
-        if values.shape[:1] != batch.shape[:1]:
-            raise SourceError(f"tap '{tap}' has shape {values.shape} for a batch of {len(batch)}")
-        return np.asarray(values[:count], dtype=np.float32)
+        for tap, values in zip(taps, outputs, strict=True):
+            if values.shape[:1] != batch.shape[:1]:
+                raise SourceError(
+                    f"tap '{tap}' has shape {values.shape} for a batch of {len(batch)}"
+                )
+        return {
+            tap: np.asarray(values[:count], dtype=np.float32)
+            for tap, values in zip(taps, outputs, strict=True)
+        }
 
 
 @dataclass(frozen=True)
@@ -204,7 +214,7 @@ def _tensors(model: Any) -> Iterator[Any]:
                     yield attribute.t
 
 
-def _session(path: Path, tap: str, options: LoadOptions, *, inner: bool) -> Any:
+def _session(path: Path, inner: Sequence[str], options: LoadOptions) -> Any:
     import onnxruntime as ort
 
     settings = ort.SessionOptions()
@@ -212,7 +222,7 @@ def _session(path: Path, tap: str, options: LoadOptions, *, inner: bool) -> Any:
     settings.log_severity_level = 4
     model: str | bytes = str(path)
     if inner:
-        model = _with_output(path, tap)
+        model = _with_outputs(path, inner)
         settings.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", str(path.parent)
         )
@@ -237,13 +247,16 @@ def _execution_providers(device: str, available: list[str]) -> list[str]:
     return [_CUDA, _CPU] if wanted and _CUDA in available else [_CPU]
 
 
-def _with_output(path: Path, tap: str) -> bytes:
-    """The model with an inner tensor as one more output."""
+def _with_outputs(path: Path, taps: Sequence[str]) -> bytes:
+    """The model with inner tensors as outputs too."""
     import onnx
 
     model = _model(path)
     inner = [name for node in model.graph.node for name in node.output if name]
-    if tap not in inner:
+    for tap in taps:
+        if tap in inner:
+            model.graph.output.append(onnx.ValueInfoProto(name=tap))
+            continue
         import difflib
 
         close = difflib.get_close_matches(tap, inner, 3)
@@ -251,7 +264,6 @@ def _with_output(path: Path, tap: str) -> bytes:
             f"'{path}' has no tensor '{tap}'",
             hint=f"like it: {', '.join(close)}" if close else f"its last: {', '.join(inner[-3:])}",
         )
-    model.graph.output.append(onnx.ValueInfoProto(name=tap))
     return bytes(model.SerializeToString())
 
 

@@ -78,9 +78,12 @@ class WaveformTrunk(TorchTrunk):
         """The tap's output, padded where frames are fewer, with the mask of those that count."""
         if self._masks:
             return super().forward(batch)
-        tap = self.contract.tap
-        # Alone in this: the samples of one length are a batch without a mask.
-        return {tap: by_length(batch, lambda some: TorchTrunk.forward(self, some)[tap].numpy()[0])}
+        return by_length(batch, self._of_one_length)
+
+    def _of_one_length(self, samples: np.ndarray) -> dict[str, np.ndarray]:
+        """Outputs of (k, n) samples, which are a batch without a mask, by tap."""
+        out = super().forward(samples)
+        return {name: features.numpy()[0] for name, features in out.items()}
 
     def inputs(self, batch: Any) -> dict[str, Any]:
         """Samples padded to the longest, and their mask where the model takes one."""
@@ -160,18 +163,22 @@ class SpectrogramTrunk(TorchTrunk):
     def forward(self, batch: Any) -> dict[str, Features]:
         """The tap's output with the mask of frames that begin in sound."""
         values, columns = batch
-        out = super().forward(values)[self.contract.tap]
-        frames = out.values.shape[1]
-        mask = None
-        if columns is not None and out.values.ndim == 3 and columns.shape[1] % frames == 0:
-            mask = columns[:, :: columns.shape[1] // frames]  # the model's own step in time
-        return {self.contract.tap: Features(out.values, mask)}
+        out = super().forward(values)
+        return {name: _in_sound(features.values, columns) for name, features in out.items()}
 
     def inputs(self, batch: Any) -> dict[str, Any]:
         """The batch as one tensor of the compute dtype."""
         import torch
 
         return {self._name: torch.from_numpy(batch).to(self._device, self._dtype)}
+
+
+def _in_sound(values: Any, columns: np.ndarray | None) -> Features:
+    """An output with the mask of its frames, where it has frames; they have the columns' steps."""
+    frames = values.shape[1]
+    if columns is None or values.ndim != 3 or columns.shape[1] % frames:
+        return Features(values)
+    return Features(values, columns[:, :: columns.shape[1] // frames])
 
 
 def _long_enough(spec: AudioSpec, sample: Waveform, shortest: int) -> np.ndarray:

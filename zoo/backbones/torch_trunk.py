@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from zoo.backbones.torch_taps import LayerTap
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TorchTrunk(Backbone):
-    """A torch module with one tap; subclasses say what a sample and a batch are.
+    """A torch module with its taps; subclasses say what a sample and a batch are.
 
     A tap is a key of the module's output, the dotted name of a submodule for its output, or
     ``name.input`` for what the submodule is given.
@@ -27,6 +28,7 @@ class TorchTrunk(Backbone):
         import torch
 
         self.contract = contract
+        self._taps = {contract.tap: contract}
         self._device = _device(options.device)
         self._dtype = getattr(torch, options.compute_dtype)
         torch.set_num_threads(options.threads)
@@ -45,6 +47,10 @@ class TorchTrunk(Backbone):
         """The torch module itself."""
         return self._module
 
+    def also(self, contracts: Sequence[Contract]) -> None:
+        """From now on `forward` gives these taps too, each under ``tap/pooling``."""
+        self._taps |= {f"{other.tap}/{other.pooling}": other for other in contracts}
+
     @abstractmethod
     def inputs(self, batch: Any) -> dict[str, Any]:
         """Keyword arguments of the module, as tensors on the device."""
@@ -55,30 +61,28 @@ class TorchTrunk(Backbone):
         return None
 
     def forward(self, batch: Any) -> dict[str, Features]:
-        """The tap's output for one batch; raises SourceError where there is no such tap."""
+        """The taps' outputs for one batch; raises SourceError where there is no such tap."""
         import torch
 
         inputs = self.inputs(batch)
-        tap = self.contract.tap
-        if tap.startswith("hidden_states."):
+        wanted = {contract.tap for contract in self._taps.values()}
+        if any(tap.startswith("hidden_states.") for tap in wanted):
             inputs["output_hidden_states"] = True
-        layer = LayerTap(self._layers, tap)
-        with torch.inference_mode(), layer.watching():
+        layers = {tap: LayerTap(self._layers, tap) for tap in wanted}
+        with torch.inference_mode(), ExitStack() as watching:
+            for layer in layers.values():
+                watching.enter_context(layer.watching())
             output = self._module(**inputs)
-        caught = layer.value(output)
-        value = _lookup(output, tap) if caught is None else caught
-        value = value[0] if isinstance(value, tuple) else value
-        if not isinstance(value, torch.Tensor):
-            names = [k for k, v in named_outputs(output).items() if isinstance(v, torch.Tensor)]
-            raise SourceError(
-                f"the model has no tap '{tap}'",
-                hint=f"its outputs: {', '.join(names)}; or a layer by its dotted name; "
-                "then /mean, /cls or /last",
-            )
+        values = {tap: _value(output, tap, layer) for tap, layer in layers.items()}
         mask = self.mask(inputs)
-        if mask is not None and tuple(mask.shape) != tuple(value.shape[:2]):
-            mask = None  # a pooled or spatial tap has other axes than the tokens
-        return {tap: Features(value.float(), self.counted(value, mask, self.contract.pooling))}
+        out = {}
+        for name, contract in self._taps.items():
+            value = values[contract.tap]
+            # A pooled or spatial tap has other axes than the tokens.
+            fits = mask is not None and tuple(mask.shape) == tuple(value.shape[:2])
+            counted = self.counted(value, mask if fits else None, contract.pooling)
+            out[name] = Features(value, counted)
+        return out
 
     def counted(self, value: Any, mask: Any, pooling: str) -> Any:
         """The mask of the positions that a pooling takes, of all that count; or None for all."""
@@ -232,6 +236,23 @@ def named_outputs(output: Any) -> dict[str, Any]:
     if isinstance(output, Mapping):
         return dict(output)
     return {"output": output}
+
+
+def _value(output: Any, tap: str, layer: LayerTap) -> Any:
+    """A tap's tensor in float32."""
+    import torch
+
+    caught = layer.value(output)
+    value = _lookup(output, tap) if caught is None else caught
+    value = value[0] if isinstance(value, tuple) else value
+    if not isinstance(value, torch.Tensor):
+        names = [k for k, v in named_outputs(output).items() if isinstance(v, torch.Tensor)]
+        raise SourceError(
+            f"the model has no tap '{tap}'",
+            hint=f"its outputs: {', '.join(names)}; or a layer by its dotted name; "
+            "then /mean, /cls or /last",
+        )
+    return value.float()
 
 
 def _lookup(output: Any, tap: str) -> Any:

@@ -139,7 +139,7 @@ def _inspect(registry: Registry, source: str, options: RunOptions, *, as_json: b
     opened = open_model(registry, source, options.load_options())
     with registry.blaming("provider", opened.source.provider):
         contract = opened.contract.as_dict()
-        facts = opened.provider.inspect(opened.source, opened.options)
+        facts = opened.facts()
     if as_json:
         common.print_json(
             {

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.backbones.pooling import pool
 from zoo.backbones.torch_exact import exact_arithmetic
 from zoo.errors import SourceError
 from zoo.features.batches import batches
+from zoo.features.columns import Columns, finite, pooled
 
 if TYPE_CHECKING:
     from zoo.features.bad import Unreadable
@@ -26,8 +26,8 @@ def computed(
     model: Model,
     options: ExtractOptions,
     unreadable: Unreadable,
-) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Batches of item numbers and their feature rows, (b, d) float32, checked to be finite."""
+) -> Iterator[tuple[list[int], Columns]]:
+    """Batches of item numbers and their rows by column, checked to be finite."""
     for numbers, outputs in forwarded(items, todo, model, options, unreadable):
         yield numbers, rows_of(outputs, numbers, items, model)
 
@@ -51,16 +51,14 @@ def forwarded(
 
 def rows_of(
     outputs: dict[str, Features], numbers: list[int], items: list[Item], model: Model
-) -> np.ndarray:
-    """(b, d) float32 rows of one batch; raises SourceError where a value is not finite."""
-    contract = model.contract
-    values, mask = outputs[contract.tap].numpy()
-    rows = pool(values, mask, pooling=contract.pooling, layout=contract.layout, tap=contract.tap)
-    finite = np.isfinite(rows).all(axis=1)
-    if not finite.all():
-        name = items[numbers[int(np.argmin(finite))]].name
+) -> Columns:
+    """The rows of one batch by column; raises SourceError where a value is not finite."""
+    rows = pooled(outputs, model)
+    sound = finite(rows)
+    if not sound.all():
+        name = items[numbers[int(np.argmin(sound))]].name
         raise SourceError(
             f"the backbone gave values that are not finite for '{name}'",
             hint="compute in --dtype float32, or check the stated preprocessing",
         )
-    return np.asarray(rows, np.float32)
+    return rows

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from zoo.features.bad import OnBad, Unreadable
+from zoo.features.columns import Columns, apart, joined
 from zoo.features.computing import computed
 from zoo.features.frozen import proving
-from zoo.features.provenance import TOLERANCE, changed, distance, vouch, vouched
+from zoo.features.provenance import TOLERANCE, changed, vouch, vouched
 
 if TYPE_CHECKING:
     from zoo.features.looking import Look
@@ -35,7 +34,7 @@ def decide(
             return seen.key, 0
         differences = changed(store.provenance.get("made_with"), model.conditions)
         numbers: list[int] = []
-        again: list[np.ndarray] = []
+        again: list[Columns] = []
         again_bad = Unreadable(OnBad(), items)  # told of once, with the rows that are missing
         for some, rows in computed(items, seen.compare.tolist(), model, options, again_bad):
             numbers += some
@@ -46,19 +45,18 @@ def decide(
                 "changes is not known: their rows go to a key of their own",
             )
             return model.own_key, 0
-        stored = store.rows(seen.keys[numbers], model.column, dtype="float32")
-        apart = distance(stored, np.concatenate(again))
+        made = joined(again)
+        moved = apart(store, seen.keys[numbers], made)
         tolerance = TOLERANCE[model.options.compute_dtype]
-        serves = apart <= tolerance
-        vouch(store, model.conditions, serves=serves, distance=apart, rows=len(numbers))
+        serves = moved <= tolerance
+        vouch(store, model.conditions, serves=serves, distance=moved, rows=len(numbers))
     if serves:
         return model.key, len(numbers)
     options.tell(
-        f"{len(numbers)} stored rows come out otherwise here ({differences}): {apart:.1e} apart, "
+        f"{len(numbers)} stored rows come out otherwise here ({differences}): {moved:.1e} apart, "
         f"more than {tolerance:.0e}; rows made here go to a key of their own",
     )
     own_store = model.create_store(options.store_root, model.own_key)
     with own_store as own, proving(own, model.proof):
-        columns = {model.column: np.concatenate(again)}
-        own.append(seen.keys[numbers], columns, dtype=model.options.compute_dtype)
+        own.append(seen.keys[numbers], made, dtype=model.options.compute_dtype)
     return model.own_key, len(numbers)

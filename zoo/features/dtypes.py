@@ -18,6 +18,7 @@ import numpy as np
 from zoo.engine.bfloat16 import from_bfloat16, to_bfloat16
 from zoo.errors import SourceError
 from zoo.features.batches import batches
+from zoo.features.columns import Columns, held, joined
 from zoo.features.computing import rows_of
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class Tried:
-    """Samples of a trial: their numbers and (n, d) float32 rows in the dtype that was chosen."""
+    """Samples of a trial: their numbers and rows by column in the dtype that was chosen."""
 
     numbers: list[int]
-    rows: np.ndarray
+    rows: Columns
 
 
 def follow(model: Model, root: Path, wanted: np.ndarray) -> None:
@@ -92,9 +93,9 @@ def follow(model: Model, root: Path, wanted: np.ndarray) -> None:
         if store is None:
             continue
         with store:
-            column = store.info().columns.get(tried.column)
-            rows = 0 if column is None else column[2]
-            has = int(store.contains(wanted, tried.column).sum())
+            known = store.columns()
+            rows = min(known[c][2] if c in known else 0 for c in tried.columns)
+            has = int(held(store, wanted, tried).sum())
             chosen = recorded(store.provenance, tried) is not None
         if chosen or rows >= FEWEST or has == len(wanted):
             found.append(((has == len(wanted), chosen, has, preference), name))
@@ -142,7 +143,10 @@ def try_dtypes(
         return Tried(numbers, exact)
     times = [[_seconds(arm, timed, items) for arm in (model, other)] for _ in range(_TIMES)]
     slow, fast = np.min(times, axis=0)
-    found = compared(exact, rows, speedup=float(slow / fast), column=_column(model))
+    speedup, column = float(slow / fast), _column(model)
+    pairs = zip(exact.values(), rows.values(), strict=True)
+    outcomes = [compared(a, b, speedup=speedup, column=column) for a, b in pairs]
+    found = min(outcomes, key=lambda outcome: outcome.least_cosine)  # of several taps the worst
     options.tell(found.line())
     if found.chosen == "bfloat16":
         model.settle("bfloat16", other.backbone, asdict(found), other.proof)
@@ -180,15 +184,15 @@ def _open(model: Model) -> bool:
 
 
 def _column(model: Model) -> str:
-    return f"{model.contract.tap}/{model.contract.pooling}"
+    return ",".join(f"{contract.tap}/{contract.pooling}" for contract in model.contracts)
 
 
-def _rows(model: Model, some: list[list[tuple[int, Any]]], items: list[Item]) -> np.ndarray:
+def _rows(model: Model, some: list[list[tuple[int, Any]]], items: list[Item]) -> Columns:
     backbone, out = model.backbone, []
     for batch in some:
         numbers, prepared = [i for i, _ in batch], [sample for _, sample in batch]
         out.append(rows_of(model.proof.forward(backbone.collate(prepared)), numbers, items, model))
-    return np.concatenate(out)
+    return joined(out)
 
 
 def _seconds(model: Model, some: list[list[tuple[int, Any]]], items: list[Item]) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from zoo.engine import mark_used
 from zoo.errors import DataError, SourceError
 from zoo.features.bad import BadItem, Unreadable
+from zoo.features.columns import read
 from zoo.features.computing import forwarded, rows_of
 from zoo.features.deciding import decide
 from zoo.features.dtypes import recorded, try_dtypes
@@ -108,8 +109,8 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
             created = model.create_store(options.store_root, key)
             with created as store, proving(store, model.proof):
                 if tried is not None:
-                    rows = {model.column: tried.rows}
-                    store.append(seen.keys[tried.numbers], rows, dtype=model.options.compute_dtype)
+                    made = seen.keys[tried.numbers]
+                    store.append(made, tried.rows, dtype=model.options.compute_dtype)
                     done = {*tried.numbers, *unreadable.reasons}
                     todo = [i for i in todo if i not in done]
                     forwards += len(tried.numbers)
@@ -127,7 +128,7 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
         if model.loaded
         else _opened(model, options.store_root, key) as store
     ):
-        features = store.rows(keys, model.column, dtype="float32")
+        features = read(store, keys, model)
         mark_used(store.folder)
         provenance = dict(store.provenance)
         frozen = proven(store)
@@ -188,7 +189,7 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
 
             def commit(numbers: list[int] = numbers, outputs: dict[str, Features] = outputs) -> int:
                 rows = rows_of(outputs, numbers, items, model)
-                store.append(keys[numbers], {model.column: rows}, dtype=model.options.compute_dtype)
+                store.append(keys[numbers], rows, dtype=model.options.compute_dtype)
                 count(len(numbers))
                 return len(numbers)
 

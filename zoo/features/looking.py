@@ -11,6 +11,7 @@ import numpy as np
 from zoo.engine import row_keys, sample_digest
 from zoo.errors import DataError
 from zoo.features.bad import BadItem
+from zoo.features.columns import held
 from zoo.features.dtypes import follow
 from zoo.features.provenance import spread, vouched
 
@@ -101,7 +102,7 @@ def stored(
     if store is None:
         return True, np.zeros(len(wanted), np.bool_)
     with store:
-        return vouched(store, model.conditions), store.contains(wanted, model.column)
+        return vouched(store, model.conditions), held(store, wanted, model)
 
 
 def firsts(table: np.ndarray) -> np.ndarray:

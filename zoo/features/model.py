@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backbones import pooling
 from zoo.engine import FeatureStore
+from zoo.errors import SourceError
 from zoo.features.frozen import Proof
 from zoo.features.provenance import conditions, processor
 from zoo.preprocess import audio, decode, decode_audio, image, text
 
 if TYPE_CHECKING:
-    from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
+    from zoo.plugin import Backbone, Contract, Facts, LoadOptions, Provider, Source
     from zoo.registry import Registry
 
 # Each number stands beside the code whose golden outputs it counts: rows made before it was raised
@@ -70,7 +71,7 @@ class Model:
     def computing(self, dtype: str) -> Model:
         """The same in another dtype, not loaded yet."""
         other = Model(self.source, self.provider, replace(self.options, dtype=dtype))
-        for known in ("contract", "conditions"):  # neither depends on it
+        for known in ("contracts", "contract", "conditions"):  # none depends on it
             if known in self.__dict__:
                 other.__dict__[known] = self.__dict__[known]
         return other
@@ -93,9 +94,38 @@ class Model:
         self.fidelity = fidelity
 
     @cached_property
+    def contracts(self) -> tuple[Contract, ...]:
+        """The contract of each tap, read once; they differ in tap and pooling alone.
+
+        Raises:
+            SourceError: taps that take different inputs, or come to the same rows.
+        """
+        sources = self.source.of_each_tap()
+        told = tuple(self.provider.describe(source, self.options) for source in sources)
+        if len({contract.digest() for contract in told}) > 1:
+            raise SourceError(
+                f"the taps of '{self.source}' do not take the same input",
+                hint="several taps in one source are of one tower: #vision.a/cls,vision.a/mean",
+            )
+        if len({(contract.tap, contract.pooling) for contract in told}) < len(told):
+            raise SourceError(f"'{self.source}' names the same rows twice")
+        return told
+
+    @cached_property
     def contract(self) -> Contract:
-        """The contract, read once."""
-        return self.provider.describe(self.source, self.options)
+        """The contract of the first tap; of several its `info` has them all."""
+        first = self.contracts[0]
+        if len(self.contracts) == 1:
+            return first
+        taps = [f"{contract.tap}/{contract.pooling}" for contract in self.contracts]
+        return replace(first, info={**first.info, "taps": taps})
+
+    def facts(self) -> Facts:
+        """What people ask of it; the features of several taps are counted together."""
+        sources = self.source.of_each_tap()
+        told = [self.provider.inspect(source, self.options) for source in sources]
+        known = [facts.dim for facts in told if facts.dim is not None]
+        return replace(told[0], dim=sum(known) if len(known) == len(told) else None)
 
     @property
     def backbone(self) -> Backbone:
@@ -104,7 +134,7 @@ class Model:
             options = self.options
             if options.deterministic:
                 options = replace(options, threads=1)
-            self._backbone = self.provider.load(self.source, options)
+            self._backbone = self.provider.load_taps(self.source.of_each_tap(), options)
         return self._backbone
 
     @property
@@ -148,9 +178,15 @@ class Model:
         return conditions(self.options.device)
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The column of each tap and its pooling, kept in the compute dtype."""
+        dtype = self.options.compute_dtype
+        return tuple(f"{each.tap}/{each.pooling}/{dtype}" for each in self.contracts)
+
+    @property
     def column(self) -> str:
-        """The column of this tap and pooling, kept in the compute dtype."""
-        return f"{self.contract.tap}/{self.contract.pooling}/{self.options.compute_dtype}"
+        """The columns in one line, for run.json."""
+        return ",".join(self.columns)
 
     def versions(self) -> dict[str, str]:
         """Versions of the interpreter and of the libraries that can decide features."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.errors import UsageError
+from zoo.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from zoo.plugin.contract import Contract
@@ -137,6 +137,27 @@ class Provider(ABC):
         Raises:
             SourceError: the weights are missing, corrupt or do not fit the architecture.
         """
+
+    def load_taps(self, sources: Sequence[Source], options: LoadOptions) -> Backbone:
+        """A backbone that gives several taps of one model in one forward pass.
+
+        Its contract is that of the first source. `forward` gives the first tap under its name, as
+        that of `load` does, and every other under ``tap/pooling``: one layer may be pooled in
+        several ways. The default loads one source and refuses more.
+
+        Args:
+            sources: of one model, each with one tap.
+            options: as for `load`.
+
+        Raises:
+            SourceError: as `load`, or the provider gives one tap at a time.
+        """
+        if len(sources) > 1:
+            raise SourceError(
+                f"'{sources[0].provider}:' gives one tap at a time, not {len(sources)}",
+                hint=f"name one: {sources[0]}",
+            )
+        return self.load(sources[0], options)
 
     def search(self, query: str, *, offline: bool, limit: int) -> Iterable[Found]:
         """Models whose name or summary holds every word of `query`; see `Found.matches`.

@@ -1,9 +1,9 @@
-"""Parses the name of a pretrained model: ``provider:reference[@revision][?weights=FILE][#tap]``."""
+"""Parses the name of a model: ``provider:reference[@revision][?weights=FILE][#tap[,tap]]``."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoo.errors import SourceError
@@ -20,7 +20,8 @@ class Source:
         reference: what the provider understands: ``org/name``, a path, a file.
         revision: branch, tag or commit; empty for the provider's default.
         weights: a weights file given by ``?weights=``; empty for the model's own.
-        tap: the layer whose output is wanted, optionally ``tap/pooling``; empty for the default.
+        tap: the layer whose output is wanted, optionally ``tap/pooling``, or several with commas
+            between; empty for the default.
     """
 
     provider: str
@@ -35,6 +36,12 @@ class Source:
         rest, mark, tap = text.partition("#")
         if mark and not tap:
             raise SourceError(f"source '{text}' ends in '#' without a tap")
+        names = tap.split(",")
+        if len(names) > 1 and (not all(names) or len(set(names)) < len(names)):
+            raise SourceError(
+                f"source '{text}' names a tap twice, or none between commas",
+                hint="for example #last_hidden_state/cls,last_hidden_state/mean",
+            )
         rest, mark, query = rest.partition("?")
         weights = ""
         if mark:
@@ -56,6 +63,10 @@ class Source:
             if mark and not revision:
                 raise SourceError(f"source '{text}' ends in '@' without a revision")
         return cls(provider, reference, revision, weights, tap)
+
+    def of_each_tap(self) -> tuple[Source, ...]:
+        """The same source with each of its taps alone, in their order."""
+        return tuple(replace(self, tap=tap) for tap in self.tap.split(","))
 
     @property
     def path(self) -> Path | None:

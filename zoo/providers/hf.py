@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +49,18 @@ class HuggingFaceProvider(Provider):
 
     def load(self, source: Source, options: LoadOptions) -> Backbone:
         """The trunk with its weights, computed in `options.compute_dtype`."""
-        described = _describe(source, options)
+        return self.load_taps([source], options)
+
+    def load_taps(self, sources: Sequence[Source], options: LoadOptions) -> TorchTrunk:
+        """The same with several taps; each needs its weights to be complete."""
+        described, *others = (_describe(source, options) for source in sources)
+        contracts = [other.contract for other in others]
         # All files are here: nothing is to be fetched or asked any more.
         with no_sockets(_refused), no_questions():
-            module = _load_module(described, options)
-            return _trunk(module, described, options)
+            module = _load_module(described, options, [other.tap for other in contracts])
+            trunk = _trunk(module, described, options)
+        trunk.also(contracts)
+        return trunk
 
     def search(self, query: str, *, offline: bool, limit: int) -> Iterable[Found]:
         """Folders nearby, the Hub's cache, and the Hub where there is a query and a network."""
@@ -178,7 +185,7 @@ def _config_digest(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(decisive)).hexdigest()
 
 
-def _load_module(described: _Described, options: LoadOptions) -> Any:
+def _load_module(described: _Described, options: LoadOptions, more_taps: Sequence[str]) -> Any:
     import torch
     import transformers
 
@@ -203,7 +210,8 @@ def _load_module(described: _Described, options: LoadOptions) -> Any:
             hint="the file may be damaged or not fit its config.json; fetch it again",
         ) from error
     other = hf_parts.unused_layers(module, described.tower)
-    _check_complete(loading, described.contract.tap, folder.name, other)
+    for tap in (described.contract.tap, *more_taps):
+        _check_complete(loading, tap, folder.name, other)
     return hf_parts.part_of(module, described.tower)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,16 +57,23 @@ class OnnxProvider(Provider):
 
     def load(self, source: Source, options: LoadOptions) -> Backbone:
         """The graph in an ONNX Runtime session."""
+        return self.load_taps([source], options)
+
+    def load_taps(self, sources: Sequence[Source], options: LoadOptions) -> Backbone:
+        """The same with several tensors as taps."""
+        contract, *more = (self.describe(source, options) for source in sources)
+        source = sources[0]
         path = _file(source)
         stated = _stated(path, options)
         return OnnxGraph(
             path,
-            self.describe(source, options),
+            contract,
             options,
             spec=_spec(stated, source),
             facts=_facts(path, FileDigests(settings.home())),
             input_name=str(stated.get("input_name", "")),
             batch=stated.get("batch"),
+            more=more,
         )
 
     def search(self, query: str, *, offline: bool, limit: int) -> Iterable[Found]:

@@ -18,8 +18,12 @@ def choose(
     Naming a tap drops the default's pooling unless the tap is the default's own.
 
     Raises:
-        SourceError: nothing says which layer to take.
+        SourceError: nothing says which layer to take, or several are named.
     """
+    if "," in wanted:
+        raise SourceError(
+            f"'{wanted}' names several taps, where one is to be taken", hint="name one"
+        )
     layer, _, pooling = wanted.rpartition("/")
     if pooling not in POOLINGS:
         layer, pooling = wanted, ""

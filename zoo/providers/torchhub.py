@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,15 @@ class TorchHubProvider(Provider):
 
     def load(self, source: Source, options: LoadOptions) -> Backbone:
         """The module that the entry point gives, with its weights; raises as `describe` does."""
+        return self.load_taps([source], options)
+
+    def load_taps(self, sources: Sequence[Source], options: LoadOptions) -> Backbone:
+        """The same with several taps."""
         import torch
 
         from zoo.backbones.torch_trunk import ImageTrunk
 
-        described = _describe(source, options)
+        described, *others = (_describe(source, options) for source in sources)
         module = _build(described.folder, described.place, options, own=described.weights is None)
         if described.weights is not None:
             tensors = state_dict.read_weights(described.weights)
@@ -73,13 +78,15 @@ class TorchHubProvider(Provider):
                 hint="run again to take them, or name a file with ?weights=",
             )
         name = described.stated.get("input_name") or torchhub_entry.first_argument(module)
-        return ImageTrunk(
+        trunk = ImageTrunk(
             module.to(getattr(torch, options.compute_dtype)),
             described.contract,
             options,
             spec=described.spec,
             name=str(name),
         )
+        trunk.also([other.contract for other in others])
+        return trunk
 
 
 def _describe(source: Source, options: LoadOptions) -> _Described:

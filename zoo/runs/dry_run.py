@@ -111,7 +111,7 @@ def _foreseen(
         forwards = len(seen.missing) + len(seen.compare)
         speed, dim = _known(model, seen, root, options)
         if dim is None and forwards:
-            dim = model.provider.inspect(model.source, model.options).dim
+            dim = model.facts().dim
     row = (dim or 0) * _VALUE_BYTES[model.options.compute_dtype] + _ROW_BYTES
     return {
         "schema": 1,
@@ -134,6 +134,7 @@ def _known(
     if store is None:
         return None, None
     with store:
-        column = store.info().columns.get(model.column)
+        known = store.columns()
         speed = recorded(store.folder, model.conditions, options.thread_count)
-    return speed, None if column is None else column[1]
+    dims = [known[column][1] for column in model.columns if column in known]
+    return speed, sum(dims) if len(dims) == len(model.columns) else None
