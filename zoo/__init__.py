@@ -52,7 +52,8 @@ def extract(model: str, data: Any, labels: Any = None, **options: Any) -> Extrac
     Returns:
         ``features`` (n, d) float32, one row for each readable item in the order of the data;
         ``split`` (n,) names, empty for rows that are in none; ``summary``; and ``extracted``, which
-        has the items, their content digests and those that could not be read.
+        has the items, their content digests and those that could not be read. With
+        ``features="tokens"`` ``tokens()`` has a row for every token, patch or frame.
 
     Raises:
         zoo.errors.ZooError: as `transfer`; finished rows are kept.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.backbones.pooling import POOLINGS, pool, width
+from zoo.backbones.pooling import POOLINGS, pool, positions, width
 from zoo.errors import SourceError
 
 
@@ -71,3 +71,29 @@ def test_an_axis_that_nobody_knows_has_no_width():
     assert width((), pooling="none", layout="channels_last") is None
     assert width((-1, 4), pooling="mean", layout="channels_last") == 4
     assert width((4, -1), pooling="mean", layout="channels_last") is None
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+def test_positions_of_maps_are_read_row_by_row(layout):
+    maps = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
+    last = np.moveaxis(maps, 1, -1) if layout == "channels_first" else maps
+    vectors, offsets = positions(maps, None, layout=layout, tap="t")
+    np.testing.assert_array_equal(vectors, last.reshape(-1, last.shape[-1]))
+    np.testing.assert_array_equal(offsets, [0, len(vectors) // 2, len(vectors)])
+
+
+def test_positions_that_do_not_count_are_left_out():
+    values = np.arange(2 * 3 * 2, dtype=np.float16).reshape(2, 3, 2)
+    mask = np.array([[True, False, True], [False, True, False]])
+    vectors, offsets = positions(values, mask, layout="channels_first", tap="t")
+    np.testing.assert_array_equal(vectors, [values[0, 0], values[0, 2], values[1, 1]])
+    assert vectors.dtype == np.float32
+    assert offsets.tolist() == [0, 2, 3]
+    with pytest.raises(SourceError, match="does not fit"):
+        positions(values, mask[:, :2], layout="channels_first", tap="t")
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (2, 5, 1, 1)])
+def test_one_vector_a_sample_has_no_positions(shape):
+    with pytest.raises(SourceError, match="one vector a sample"):
+        positions(np.ones(shape, np.float32), None, layout="channels_first", tap="t")

@@ -1,4 +1,4 @@
-"""From a tap's output to one row a sample: over positions that count, in float64."""
+"""From a tap's output to one row a sample, over positions that count; or to a row for each."""
 
 from __future__ import annotations
 
@@ -42,6 +42,43 @@ def pool(
     if mask is not None and mask.shape != rows.shape[:2]:
         raise SourceError(f"tap '{tap}': mask {mask.shape} does not fit output {rows.shape}")
     return np.asarray(_POOL[pooling](rows, mask), dtype=np.float32)
+
+
+def positions(
+    values: np.ndarray, mask: np.ndarray | None, *, layout: str, tap: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """The vectors of a tap's output at every position that counts, of all samples one by one.
+
+    Args:
+        values: (b, t, d), or with spatial axes (b, c, h, w) or (b, h, w, c), taken row by row.
+        mask: as for `pool`.
+        layout: as for `pool`.
+        tap: the output's name, for messages.
+
+    Returns:
+        (sum t, d) float32, and offsets (b + 1,) int64: sample i has the vectors from offset i on.
+
+    Raises:
+        SourceError: the output has one vector a sample, or the mask does not fit it.
+    """
+    if values.ndim > 3 and layout == "channels_first":
+        values = np.moveaxis(values, 1, -1)
+    shape = values.shape
+    if len(shape) < 3 or (len(shape) > 3 and all(axis == 1 for axis in shape[1:-1])):
+        raise SourceError(
+            f"tap '{tap}' has one vector a sample, and no tokens, patches or frames",
+            hint="name a layer that has: SOURCE#last_hidden_state",
+        )
+    rows = values.reshape(shape[0], -1, shape[-1])
+    if mask is None:
+        counts = np.full(len(rows), rows.shape[1])
+        vectors = rows.reshape(-1, shape[-1])
+    else:
+        if mask.shape != rows.shape[:2]:
+            raise SourceError(f"tap '{tap}': mask {mask.shape} does not fit output {rows.shape}")
+        counts, vectors = mask.sum(axis=1), rows[mask]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return np.ascontiguousarray(vectors, dtype=np.float32), offsets
 
 
 def width(shape: tuple[int, ...], *, pooling: str, layout: str) -> int | None:

@@ -75,6 +75,13 @@ head = _option(
     help="Head to train; auto is ridge for numbers, else logistic.",
     shell_complete=_heads,
 )
+features = _option(
+    "--features",
+    default="pooled",
+    show_default=True,
+    help="pooled: a row a sample; tokens: one for each token, patch or frame (extract).",
+    shell_complete=_values("pooled", "tokens"),
+)
 coverage = _option(
     "--coverage",
     type=float,

@@ -21,6 +21,7 @@ from zoo.cli import common
     envvar="ZOO_EXPORT",
     help="Write features, labels, items and split to FILE.npz or FILE.safetensors.",
 )
+@common.features
 @common.compute
 @common.dry_run
 @common.output
@@ -49,8 +50,9 @@ def command(  # noqa: D103 - click shows the help below
         common.print_json(result.summary)
         return
     features = result.summary["features"]
+    each = "each token, patch or frame" if chosen["features"] == "tokens" else "each"
     common.show(
-        f"features  {features['rows']} distinct samples, {features['dim']} features each; "
+        f"features  {features['rows']} distinct samples, {features['dim']} features {each}; "
         f"{features['forwards']} forward passes ({features['seconds']:.1f} s)"
     )
     if export_to is not None:
@@ -59,5 +61,6 @@ def command(  # noqa: D103 - click shows the help below
 
 command.help = """Bring features into the store, and out to a file if one is named.
 
-An exported .npz holds features float32 (n, d), labels, items and split, one row an item.
+An exported .npz holds features float32 (n, d), labels, items and split, one row an item. With
+--features tokens it holds those of every token, patch or frame, (sum t, d), and offsets (n + 1).
 """

@@ -32,6 +32,7 @@ _LABELS: dict[str, str | None] = {
 @common.head
 @common.coverage
 @common.out
+@common.features
 @common.compute
 @common.dry_run
 @common.output

@@ -1,15 +1,18 @@
 """The columns of a model's taps: what of them a store has, and a batch's rows in each of them.
 
-Rows for a head are those of all columns side by side, in the order of the taps.
+Rows for a head are those of all columns side by side, in the order of the taps. Tokens, patches and
+frames are ragged rows, in a column of their own.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.backbones.pooling import pool
+from zoo.backbones.pooling import pool, positions
+from zoo.engine import Ragged
 from zoo.features.provenance import distance
 
 if TYPE_CHECKING:
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from zoo.features.model import Model
     from zoo.plugin import Features
 
-Columns = dict[str, np.ndarray]  # (n, d) float32 rows by column
+Rows = Any  # (n, d) float32, or a Ragged of n rows
+Columns = dict[str, Rows]
 
 
 def held(store: FeatureStore, keys: np.ndarray, model: Model) -> np.ndarray:
@@ -31,11 +35,13 @@ def held(store: FeatureStore, keys: np.ndarray, model: Model) -> np.ndarray:
 
 
 def read(store: FeatureStore, keys: np.ndarray, model: Model) -> np.ndarray:
-    """The rows of the (n, 16) keys for a head, (n, d) float32.
+    """The rows of the (n, 16) keys for a head, (n, d) float32; of tokens (n, 0).
 
     Raises:
         StoreError: rows are missing or damaged.
     """
+    if model.tokens:
+        return np.empty((len(keys), 0), np.float32)
     parts = [store.rows(keys, column, dtype="float32") for column in model.columns]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
@@ -44,15 +50,18 @@ def pooled(outputs: Mapping[str, Features], model: Model) -> Columns:
     """The rows of a batch by column, of what a backbone gave for it.
 
     Raises:
-        SourceError: an output does not fit its pooling.
+        SourceError: an output does not fit its pooling, or has no tokens.
     """
     out: Columns = {}
     for number, (column, contract) in enumerate(zip(model.columns, model.contracts, strict=True)):
         name = f"{contract.tap}/{contract.pooling}" if number else contract.tap
         values, mask = outputs[name].numpy()
         layout, tap = contract.layout, contract.tap
-        rows = pool(values, mask, pooling=contract.pooling, layout=layout, tap=tap)
-        out[column] = np.asarray(rows, np.float32)
+        if model.tokens:
+            out[column] = Ragged(*positions(values, mask, layout=layout, tap=tap))
+        else:
+            rows = pool(values, mask, pooling=contract.pooling, layout=layout, tap=tap)
+            out[column] = np.asarray(rows, np.float32)
     return out
 
 
@@ -65,11 +74,31 @@ def finite(columns: Columns) -> np.ndarray:
 
 def joined(batches: Sequence[Columns]) -> Columns:
     """The rows of several batches, one after the other."""
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    return {
+        name: Ragged.from_rows([row for batch in batches for row in batch[name]])
+        if isinstance(rows, Ragged)
+        else np.concatenate([batch[name] for batch in batches])
+        for name, rows in batches[0].items()
+    }
+
+
+def vectors(rows: Rows) -> np.ndarray:
+    """(n, d) of rows, or (sum t, d) of ragged ones."""
+    return np.asarray(rows.values if isinstance(rows, Ragged) else rows)
 
 
 def apart(store: FeatureStore, keys: np.ndarray, again: Columns) -> float:
     """The greatest distance of a row that was made again from the stored one, over its norm."""
     return max(
-        distance(store.rows(keys, column, dtype="float32"), rows) for column, rows in again.items()
+        _distance(store.rows(keys, column, dtype="float32"), rows) for column, rows in again.items()
     )
+
+
+def _distance(stored: Rows, again: Rows) -> float:
+    """Of ragged rows all vectors of a sample count as one row."""
+    if not isinstance(again, Ragged):
+        return distance(stored, again)
+    if not np.array_equal(stored.offsets, again.offsets):
+        return math.inf
+    pairs = zip(stored, again, strict=True)
+    return max(distance(old.reshape(1, -1), new.reshape(1, -1)) for old, new in pairs)

@@ -18,7 +18,7 @@ import numpy as np
 from zoo.engine.bfloat16 import from_bfloat16, to_bfloat16
 from zoo.errors import SourceError
 from zoo.features.batches import batches
-from zoo.features.columns import Columns, held, joined
+from zoo.features.columns import Columns, held, joined, vectors
 from zoo.features.computing import rows_of
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def try_dtypes(
     times = [[_seconds(arm, timed, items) for arm in (model, other)] for _ in range(_TIMES)]
     slow, fast = np.min(times, axis=0)
     speedup, column = float(slow / fast), _column(model)
-    pairs = zip(exact.values(), rows.values(), strict=True)
+    pairs = zip(map(vectors, exact.values()), map(vectors, rows.values()), strict=True)
     outcomes = [compared(a, b, speedup=speedup, column=column) for a, b in pairs]
     found = min(outcomes, key=lambda outcome: outcome.least_cosine)  # of several taps the worst
     options.tell(found.line())

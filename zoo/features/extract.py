@@ -38,7 +38,7 @@ class Extracted:
     """Feature rows and what they cost.
 
     Attributes:
-        features: (n, d) float32, one row for each item of `dataset`.
+        features: (n, d) float32, one row for each item of `dataset`; of tokens (n, 0).
         keys: (n, 16) uint8 content digests.
         dataset: the data without its bad items.
         bad: items that could not be read.

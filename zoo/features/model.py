@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backbones import pooling
 from zoo.engine import FeatureStore
-from zoo.errors import SourceError
+from zoo.errors import SourceError, UsageError
 from zoo.features.frozen import Proof
 from zoo.features.provenance import conditions, processor
 from zoo.preprocess import audio, decode, decode_audio, image, text
@@ -40,10 +40,22 @@ NUMERICS = {
 }
 
 
-def open_model(registry: Registry, source: str, options: LoadOptions) -> Model:
-    """A described model; raises SourceError where no provider knows the source."""
+def open_model(
+    registry: Registry, source: str, options: LoadOptions, *, tokens: bool = False
+) -> Model:
+    """A described model.
+
+    Raises:
+        SourceError: no provider knows the source.
+        UsageError: tokens of several taps are wanted, or of a pooling.
+    """
     parsed = registry.resolve_source(source)
-    return Model(parsed, registry.create("provider", parsed.provider), options)
+    if tokens and ("," in parsed.tap or parsed.tap.rpartition("/")[2] in pooling.POOLINGS):
+        raise UsageError(
+            f"'{source}': tokens, patches and frames are of one layer and not pooled",
+            hint="name the layer alone: SOURCE#last_hidden_state",
+        )
+    return Model(parsed, registry.create("provider", parsed.provider), options, tokens=tokens)
 
 
 @dataclass
@@ -55,6 +67,7 @@ class Model:
         provider: who loads it.
         options: device, dtype, threads and preprocessing overrides.
         fidelity: what a trial of bfloat16 found, where one was made; see `zoo.features.dtypes`.
+        tokens: whether every token, patch or frame is a row, or they are pooled.
     """
 
     source: Source
@@ -62,15 +75,25 @@ class Model:
     options: LoadOptions
     _backbone: Backbone | None = field(default=None, repr=False)
     fidelity: dict[str, Any] | None = None
+    tokens: bool = False
     _proof: Proof | None = field(default=None, repr=False)
 
     def taking(self, modality: str) -> Model:
         """The same for data of a modality: a model of several kinds of input goes by it."""
-        return Model(self.source, self.provider, replace(self.options, modality=modality))
+        options = replace(self.options, modality=modality)
+        return Model(self.source, self.provider, options, tokens=self.tokens)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The source with each tap alone; tokens are the positions that a mean would take."""
+        if not self.tokens:
+            return self.source.of_each_tap()
+        return (replace(self.source, tap=f"{self.source.tap}/mean".lstrip("/")),)
 
     def computing(self, dtype: str) -> Model:
         """The same in another dtype, not loaded yet."""
-        other = Model(self.source, self.provider, replace(self.options, dtype=dtype))
+        options = replace(self.options, dtype=dtype)
+        other = Model(self.source, self.provider, options, tokens=self.tokens)
         for known in ("contracts", "contract", "conditions"):  # none depends on it
             if known in self.__dict__:
                 other.__dict__[known] = self.__dict__[known]
@@ -100,8 +123,9 @@ class Model:
         Raises:
             SourceError: taps that take different inputs, or come to the same rows.
         """
-        sources = self.source.of_each_tap()
-        told = tuple(self.provider.describe(source, self.options) for source in sources)
+        told = tuple(self.provider.describe(source, self.options) for source in self.sources)
+        if self.tokens:
+            return (replace(told[0], pooling="tokens"),)
         if len({contract.digest() for contract in told}) > 1:
             raise SourceError(
                 f"the taps of '{self.source}' do not take the same input",
@@ -122,8 +146,7 @@ class Model:
 
     def facts(self) -> Facts:
         """What people ask of it; the features of several taps are counted together."""
-        sources = self.source.of_each_tap()
-        told = [self.provider.inspect(source, self.options) for source in sources]
+        told = [self.provider.inspect(source, self.options) for source in self.sources]
         known = [facts.dim for facts in told if facts.dim is not None]
         return replace(told[0], dim=sum(known) if len(known) == len(told) else None)
 
@@ -134,7 +157,7 @@ class Model:
             options = self.options
             if options.deterministic:
                 options = replace(options, threads=1)
-            self._backbone = self.provider.load_taps(self.source.of_each_tap(), options)
+            self._backbone = self.provider.load_taps(self.sources, options)
         return self._backbone
 
     @property

@@ -35,6 +35,7 @@ def dry_transfer(
 ) -> dict[str, Any]:
     """What `run_transfer` would do; raises what it would raise before the first forward pass."""
     options.check()
+    options.check_pooled()
     if options.head != "auto":
         registry.create("head", options.head)  # a wrong name costs nothing
     with nothing_remembered():
@@ -77,7 +78,8 @@ def dry_predict(
 def _inputs(
     registry: Registry, source: str, data: Any, labels: Any, options: RunOptions
 ) -> tuple[Model, Dataset]:
-    model = open_model(registry, source, _offline(options).load_options())
+    tokens = options.features == "tokens"
+    model = open_model(registry, source, _offline(options).load_options(), tokens=tokens)
     with registry.blaming("provider", model.source.provider):
         _at_hand(model, options)
     dataset = open_data(registry, data, labels, options)
@@ -122,7 +124,8 @@ def _foreseen(
         "forwards": forwards,
         "samples_per_second": speed,
         "seconds": forwards / speed if speed else (None if forwards else 0.0),
-        "bytes": None if dim is None and forwards else len(seen.missing) * row,
+        # How many tokens a sample has is known once it went through.
+        "bytes": None if forwards and (dim is None or model.tokens) else len(seen.missing) * row,
     }
 
 

@@ -32,6 +32,7 @@ class RunOptions:
         coverage: share of samples whose conformal set should hold their class, in (0, 1); of no
             account where the targets are not classes.
         limit: at most so many samples, drawn by `seed`; 0 for all.
+        features: ``pooled``, one row a sample, or ``tokens``: a row for each token, patch or frame.
         on_bad: what becomes of samples that can't be read: ``skip``, ``fail`` at the first, or at
             most so many of them, ``max=10`` or ``max=1%``.
         preprocess: overrides, as a TOML file, ``key=value,...`` or a mapping of its keys.
@@ -60,6 +61,7 @@ class RunOptions:
     threads: int | None = None
     batch_size: int = 32
     limit: int = 0
+    features: str = "pooled"
     on_bad: str = "skip"
     offline: bool = False
     trust_repo: bool = False
@@ -70,6 +72,8 @@ class RunOptions:
         """Raise UsageError on values that no run could use."""
         LoadOptions(device=self.device, dtype=self.dtype)  # refuses what there is not
         OnBad(self.on_bad)
+        if self.features not in {"pooled", "tokens"}:
+            raise UsageError(f"features '{self.features}'", hint="pooled or tokens")
         if self.runtime != "auto":
             raise UsageError(f"there is no run time '{self.runtime}'", hint="--runtime auto")
         if self.batch_size < 1:
@@ -80,6 +84,15 @@ class RunOptions:
             raise UsageError(f"seed {self.seed} is negative")
         if not 0.0 < self.coverage < 1.0:
             raise UsageError(f"coverage {self.coverage} does not lie between 0 and 1")
+
+    def check_pooled(self) -> None:
+        """Raise UsageError where samples would have any number of rows, which no head takes."""
+        if self.features != "pooled":
+            raise UsageError(
+                "a head takes one row a sample, and --features tokens gives one for each token, "
+                "patch or frame",
+                hint="zoo extract --features tokens --export FILE.npz writes them",
+            )
 
     @property
     def thread_count(self) -> int:

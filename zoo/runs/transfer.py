@@ -40,6 +40,7 @@ def run_transfer(
         ZooError: with the exit code of what went wrong; rows already computed are kept.
     """
     options.check()
+    options.check_pooled()
     plan = {"verb": "transfer", "model": model, "data": _name(data), **options.as_dict()}
     registry.observe("zoo_run_started", plan=plan)
     try:
