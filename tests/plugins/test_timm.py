@@ -171,6 +171,20 @@ def test_bfloat16_stays_close(provider, weights, images):
     assert cosine.min() > 0.999  # bfloat16 keeps 8 bits of each value
 
 
+def test_several_taps_come_from_one_forward_pass(provider, weights, images):
+    _, path = weights(VIT)
+    taps = ["pre_logits", "features/mean", "features/cls"]
+    named = [f"timm:{VIT}?weights={path}#{tap}" for tap in taps]
+    trunk = provider.load_taps([Source.parse(each) for each in named], LoadOptions())
+    out = trunk.forward(trunk.collate([trunk.prepare(image) for image in images]))
+    assert list(out) == taps
+    for (tap, given), pooling, source in zip(
+        out.items(), ["none", "mean", "cls"], named, strict=True
+    ):
+        rows = pool(*given.numpy(), pooling=pooling, layout="channels_first", tap=tap)
+        np.testing.assert_array_equal(rows, features(provider, source, images)[0])
+
+
 def test_inception_takes_299_pixels_and_leaves_its_auxiliary_head_out(provider, weights, images):
     import torch
 

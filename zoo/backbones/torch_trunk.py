@@ -47,6 +47,11 @@ class TorchTrunk(Backbone):
         """The torch module itself."""
         return self._module
 
+    @property
+    def taps(self) -> Mapping[str, Contract]:
+        """The contract of each tap, by the name under which `forward` gives it."""
+        return self._taps
+
     def also(self, contracts: Sequence[Contract]) -> None:
         """From now on `forward` gives these taps too, each under ``tap/pooling``."""
         self._taps |= {f"{other.tap}/{other.pooling}": other for other in contracts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -46,11 +47,17 @@ class TimmProvider(Provider):
 
     def load(self, source: Source, options: LoadOptions) -> Backbone:
         """The trunk with its weights; a weight that is missing or left over is an error."""
+        return self.load_taps([source], options)
+
+    def load_taps(self, sources: Sequence[Source], options: LoadOptions) -> Backbone:
+        """The same with several taps."""
         from zoo_timm.trunk import TimmTrunk, build
 
-        described = _describe(source, options)
+        described, *others = (_describe(source, options) for source in sources)
         module = build(described.pretrained, described.weights, options)
-        return TimmTrunk(module, described.contract, options, spec=described.spec)
+        trunk = TimmTrunk(module, described.contract, options, spec=described.spec)
+        trunk.also([other.contract for other in others])
+        return trunk
 
 
 def _describe(source: Source, options: LoadOptions) -> _Described:

@@ -51,26 +51,35 @@ class TimmTrunk(ImageTrunk):
         return self._rest.apply(image)
 
     def forward(self, batch: Any) -> dict[str, Features]:
-        """The tap's output for one batch; maps have their channels first."""
+        """The taps' outputs for one batch; maps have their channels first."""
         import torch
 
-        module, tap = self.module(), self.contract.tap
+        module, values = self.module(), {}
         with torch.inference_mode():
             try:
-                values = module.forward_features(self.inputs(batch)["x"])
+                values["features"] = module.forward_features(self.inputs(batch)["x"])
             except AssertionError as error:  # timm's own check of an input's size
                 raise SourceError(
                     f"{self.contract.info['architecture']} does not take these images: {error}",
                     hint="leave size at what the model states",
                 ) from error
-            if tap == "pre_logits":
-                values = module.forward_head(values, pre_logits=True)
+            if any(contract.tap == "pre_logits" for contract in self.taps.values()):
+                values["pre_logits"] = module.forward_head(values["features"], pre_logits=True)
+        return {
+            name: self._tapped(values[contract.tap], contract)
+            for name, contract in self.taps.items()
+        }
+
+    def _tapped(self, values: Any, contract: Contract) -> Features:
+        import torch
+
+        module, tap = self.module(), contract.tap
         if not isinstance(values, torch.Tensor) or (tap == "pre_logits" and values.ndim != 2):
             raise SourceError(
                 f"{self.contract.info['architecture']} gives no single tensor at '{tap}'"
             )
         prefix = getattr(module, "num_prefix_tokens", 0) if values.ndim == 3 else 0
-        if self.contract.pooling == "cls" and not prefix:
+        if contract.pooling == "cls" and not prefix:
             raise SourceError(
                 f"{self.contract.info['architecture']} has no class token at '{tap}'",
                 hint="#features/mean, or the default #pre_logits",
@@ -78,10 +87,10 @@ class TimmTrunk(ImageTrunk):
         if values.ndim == 4 and getattr(module, "output_fmt", "NCHW") == "NHWC":
             values = values.permute(0, 3, 1, 2)
         mask = None
-        if prefix and self.contract.pooling == "mean":
+        if prefix and contract.pooling == "mean":
             mask = torch.ones(values.shape[:2], dtype=torch.bool)
             mask[:, :prefix] = False
-        return {tap: Features(values.float(), mask)}
+        return Features(values.float(), mask)
 
 
 def build(pretrained: Pretrained, path: Path, options: LoadOptions) -> Any:
