@@ -194,6 +194,9 @@ def test_heads_take_no_tokens_so_far(registry, zoo, tiny_vit, photos):
         assert ended.code == 2
         assert ended.err.startswith("zoo: a head takes one row a sample")
         assert "zoo extract --features tokens" in ended.err
+    run = run_transfer(registry, f"hf:{tiny_vit}", photos, options=RunOptions(head="prototype"))
+    with pytest.raises(UsageError, match="one row a sample"):
+        run.predict(photos, features="tokens")
     with pytest.raises(UsageError, match="features 'words'"):
         run_transfer(registry, "hf:x/y", photos, options=RunOptions(features="words"))
 

@@ -125,7 +125,9 @@ def opened(
     Raises:
         SourceError: the backbone is no longer the one the head was trained on.
         DataError: nothing can be read, or it is of several kinds.
+        UsageError: features that no head takes.
     """
+    options.check_pooled()
     trained = run.plan["options"]
     options = replace(
         options,
