@@ -182,6 +182,11 @@ class TextTrunk(TorchTrunk):
         if spec.padding == "right":
             tokenizer.padding_side = "right"
 
+    @property
+    def tokenizer(self) -> Any:
+        """The checkpoint's own tokenizer."""
+        return self._tokenizer
+
     def prepare(self, sample: Any) -> Any:
         """Token ids of one text, special tokens included, cut to the contract's length.
 

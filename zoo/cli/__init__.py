@@ -24,6 +24,7 @@ _VERBS = {
     "predict": "Apply a finished run to new samples.",
     "demo": "Run the whole way offline on handwritten digits.",
     "models": "Find models; show what one is and how its inputs are prepared.",
+    "verify": "Check that features are those of the model's own library.",
     "runs": "List finished runs, show one, or compare two.",
     "cache": "List, verify, export, import and prune the feature store.",
     "plugins": "List plugins and what they bring.",

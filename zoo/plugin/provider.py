@@ -13,6 +13,7 @@ from zoo.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from zoo.plugin.contract import Contract
+    from zoo.plugin.reference import Reference
     from zoo.plugin.source import Source
 
 
@@ -180,6 +181,16 @@ class Provider(ABC):
         """
         info = self.describe(source, options).info
         return Facts(info.get("dim"), info.get("parameters"), str(info.get("licence") or ""))
+
+    def reference(self, source: Source, options: LoadOptions) -> Reference | None:
+        """The model's own library's way to the same rows, for ``zoo verify``; None for none.
+
+        Raises:
+            SourceError: there is one, and it cannot be made.
+            MissingExtraError: it needs a package that is not installed; features do without.
+        """
+        del source, options
+        return None
 
 
 class Backbone(ABC):

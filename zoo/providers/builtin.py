@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from zoo.backbones import tinyconv
 from zoo.backbones.pooling import NUMERICS as POOLING_NUMERICS
 from zoo.errors import SourceError
-from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, Source
+from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, Reference, Source
 from zoo.preprocess import ImageSpec
 from zoo.preprocess.stated import check_keys
 from zoo.providers import taps
@@ -58,6 +58,14 @@ class BuiltinProvider(Provider):
         spec = ImageSpec.from_stated(stated, str(source))
         module = tinyconv.build(tinyconv.weights())
         return ImageTrunk(module, contract, options, spec=spec, name="input")
+
+    def reference(self, source: Source, options: LoadOptions) -> Reference:
+        """Pillow and NumPy before the module."""
+        from zoo.providers.torch_reference import torch_reference
+
+        module = tinyconv.build(tinyconv.weights())
+        stated = {**options.preprocess, **_STATED}
+        return torch_reference(module, "input", stated, self.describe(source, options))
 
     def search(self, query: str, *, offline: bool, limit: int) -> Iterable[Found]:
         """The built-in backbones that match."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.backbones.pooling import NUMERICS as POOLING_NUMERICS
 from zoo.errors import SourceError, TrustError
-from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, Source
+from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, Reference, Source
 from zoo.plugin.contract import canonical_json
 from zoo.preprocess import AudioSpec, ImageSpec, TextSpec
 from zoo.preprocess.stated import check_keys
@@ -76,6 +76,28 @@ class HuggingFaceProvider(Provider):
         with no_sockets(_refused), no_questions():
             parameters, shapes = traced(described.contract, _configured(described), described.tower)
         return facts(described.snapshot, described.contract, parameters, shapes)
+
+    def reference(self, source: Source, options: LoadOptions) -> Reference:
+        """The library's own processor and model; Pillow and NumPy where no processor is stated."""
+        from zoo.providers.hf_reference import HuggingFaceReference, StatedImages
+
+        described = _describe(source, options)
+        snapshot, contract = described.snapshot, described.contract
+        if contract.modality == "text":
+            tokenizer = snapshot.read("tokenizer_config.json")
+            hf_trust.check_tokenizer(tokenizer, str(snapshot.folder))
+        stated = contract.modality != "image" or _processor(snapshot) is not None
+        kind = HuggingFaceReference if stated else StatedImages
+        snapshot.check_weights()
+        with no_sockets(_refused), no_questions():
+            return kind(
+                snapshot.folder,
+                _configured(described),
+                contract,
+                tower=described.tower,
+                told=snapshot.read("sentence_bert_config.json") or {},
+                given=options.preprocess,
+            )
 
 
 def _describe(source: Source, options: LoadOptions) -> _Described:

@@ -16,7 +16,7 @@ from zoo.backbones.pooling import NUMERICS as POOLING_NUMERICS
 from zoo.backbones.pooling import width
 from zoo.engine import FileDigests
 from zoo.errors import SourceError, TrustError, UsageError
-from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, Source
+from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, Reference, Source
 from zoo.preprocess import AudioSpec, ImageSpec, read_toml
 from zoo.preprocess.stated import check_keys
 from zoo.providers import nearby, taps
@@ -90,6 +90,16 @@ class OnnxProvider(Provider):
         dim = width(shapes.get(contract.tap, ()), pooling=contract.pooling, layout=contract.layout)
         parameters = _facts(path, FileDigests(settings.home())).parameters
         return Facts(dim, parameters, licence, shapes)
+
+    def reference(self, source: Source, options: LoadOptions) -> Reference:
+        """Pillow, or soundfile and soxr, and NumPy before a session of ONNX Runtime's own."""
+        from zoo.providers.onnx_reference import onnx_reference
+
+        path = _file(source)
+        beside = path.with_name(BESIDE)
+        own = read_toml(beside) if beside.is_file() else {}
+        contract = self.describe(source, options)
+        return onnx_reference(path, {**options.preprocess, **own}, contract)
 
 
 def _found(path: Path) -> Found:

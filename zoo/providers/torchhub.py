@@ -16,7 +16,7 @@ from zoo.backbones.torch_taps import LAST_LINEAR
 from zoo.engine import FileDigests
 from zoo.engine.files import write_file
 from zoo.errors import SourceError, StoreError, TrustError
-from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source
+from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Reference, Source
 from zoo.preprocess import ImageSpec, read_toml
 from zoo.preprocess.stated import check_keys
 from zoo.providers import state_dict, taps, torchhub_code, torchhub_entry
@@ -87,6 +87,21 @@ class TorchHubProvider(Provider):
         )
         trunk.also([other.contract for other in others])
         return trunk
+
+    def reference(self, source: Source, options: LoadOptions) -> Reference:
+        """Pillow and NumPy before the module that the entry point gives."""
+        from zoo.providers.torch_reference import torch_reference
+
+        described = _describe(source, options)
+        module = _build(described.folder, described.place, options, own=described.weights is None)
+        if described.weights is not None:
+            tensors = state_dict.read_weights(described.weights)
+            state_dict.fit_weights(module, tensors, described.weights.name)
+        name = described.stated.get("input_name") or torchhub_entry.first_argument(module)
+        beside = described.folder / _BESIDE
+        own = read_toml(beside) if beside.is_file() else {}
+        stated = {**options.preprocess, **own}
+        return torch_reference(module, str(name), stated, described.contract)
 
 
 def _describe(source: Source, options: LoadOptions) -> _Described:

@@ -8,6 +8,7 @@ from zoo.runs.plan import RunOptions
 from zoo.runs.predict import Prediction, run_predict
 from zoo.runs.prepare import open_data
 from zoo.runs.transfer import run_transfer
+from zoo.runs.verify import Verification, run_verify
 
 __all__ = [
     "Comparison",
@@ -15,6 +16,7 @@ __all__ = [
     "Prediction",
     "Run",
     "RunOptions",
+    "Verification",
     "compare_runs",
     "dry_extract",
     "dry_predict",
@@ -25,4 +27,5 @@ __all__ = [
     "run_extract",
     "run_predict",
     "run_transfer",
+    "run_verify",
 ]

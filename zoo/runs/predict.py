@@ -135,7 +135,7 @@ def opened(
         deterministic=options.deterministic or trained.get("deterministic", False),
         preprocess=options.preprocess or trained["preprocess"],
     )
-    model = open_model(registry, _source(run), options.load_options())
+    model = open_model(registry, source_of(run), options.load_options())
     model = model.taking(run.plan["contract"]["modality"])
     with registry.blaming("provider", model.source.provider):
         _check_contract(model, run)
@@ -173,7 +173,7 @@ def _say_other_key(extracted: Extracted, run: Run, options: RunOptions) -> None:
     )
 
 
-def _source(run: Run) -> str:
+def source_of(run: Run) -> str:
     """The run's source, its revision pinned; local files by their path then, if still there."""
     source = Source.parse(run.plan["resolved"])
     pinned = run.plan["contract"]["revision"]
