@@ -103,14 +103,17 @@ def test_each_field_that_decides_features_is_a_miss(name):
     assert run(6, Sums(changed)).forwards == run(6).forwards == 0
 
 
-@pytest.mark.parametrize("change", [{"revision": "abc"}, {"info": {"licence": "mit"}}])
+@pytest.mark.parametrize(
+    "change",
+    [{"revision": "abc"}, {"info": {"licence": "mit"}}, {"rules": {"padding": "none"}}],
+)
 def test_what_decides_nothing_is_a_hit(change):
     assert run(6).forwards == 6
     assert run(6, Sums(replace(CONTRACT, **change))).forwards == 0
 
 
 def test_every_field_of_the_contract_was_tried():
-    assert {field.name for field in fields(Contract)} == {*OTHER, "revision", "info"}
+    assert {field.name for field in fields(Contract)} == {*OTHER, "revision", "rules", "info"}
 
 
 def test_a_modality_is_part_of_the_key():

@@ -57,6 +57,7 @@ def test_what_decides_features_moves_the_digest(change):
         {"pooling": "mean"},
         {"revision": "f" * 40},
         {"info": {"licence": "MIT"}},
+        {"rules": {"padding": "none"}},
         {"preprocess": {"mean": [0.5, 0.5, 0.5], "size": 224}},
         {"preprocess": {"size": 224, "mean": (0.5, 0.5, 0.5)}},
         {"model": MappingProxyType({"architecture": "tiny"})},

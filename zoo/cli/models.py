@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli import common
+from zoo.cli.contract import contract_lines
 from zoo.errors import SourceError, ZooError
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _inspect(registry: Registry, source: str, options: RunOptions, *, as_json: b
 
     opened = open_model(registry, source, options.load_options())
     with registry.blaming("provider", opened.source.provider):
-        contract = opened.contract.as_dict()
+        contract = opened.stated()
         facts = opened.facts()
     if as_json:
         common.print_json(
@@ -152,12 +153,7 @@ def _inspect(registry: Registry, source: str, options: RunOptions, *, as_json: b
         return
     common.show(f"source    {opened.source}")
     common.show(*_lines(facts))
-    for name in ("modality", "tap", "pooling", "revision", "weights", "digest"):
-        common.show(f"{name:<10}{contract[name] or '-'}")
-    for title in ("info", "preprocess", "model"):
-        common.show(title)
-        for key, value in contract[title].items():
-            common.show(f"  {key:<18}{value}")
+    common.show("contract", *contract_lines(contract))
     _show_taps(facts, contract["tap"])
 
 

@@ -14,6 +14,7 @@ from zoo.errors import SourceError, UsageError
 from zoo.features.frozen import Proof
 from zoo.features.provenance import conditions, processor
 from zoo.preprocess import audio, decode, decode_audio, image, text
+from zoo.preprocess.rules import house_rules
 
 if TYPE_CHECKING:
     from zoo.plugin import Backbone, Contract, Facts, LoadOptions, Provider, Source
@@ -150,6 +151,17 @@ class Model:
         known = [facts.dim for facts in told if facts.dim is not None]
         return replace(told[0], dim=sum(known) if len(known) == len(told) else None)
 
+    def stated(self) -> dict[str, Any]:
+        """All that the contract says and all that holds for every model, as plain JSON values."""
+        contract = self.contract
+        rules = {**house_rules(contract.modality, contract.preprocess), **contract.rules}
+        return {
+            **contract.as_dict(),
+            "rules": rules,
+            "mode": "evaluation, no gradients",
+            "numerics": self.key["numerics"],
+        }
+
     @property
     def backbone(self) -> Backbone:
         """The loaded backbone; the first access reads the weights."""
@@ -225,7 +237,7 @@ class Model:
         """The store of `key` or `own_key`, with who made it in clear text; needs the backbone."""
         provenance = {
             "source": str(self.source),
-            "contract": self.contract.as_dict(),
+            "contract": self.stated(),
             "parameters": self.backbone.parameters,
             "python": platform.python_version(),
             "made_with": self.conditions,

@@ -23,6 +23,8 @@ class Contract:
         pooling: ``none``, ``mean``, ``cls`` or ``last``, over what is not batch or channel.
         layout: where the tap's channels are: ``channels_first`` or ``channels_last``.
         revision: the pinned commit, or empty for local files.
+        rules: how the provider's code goes about what `preprocess` leaves open (padding, masks),
+            for people: code and configuration decide it, and the digest counts those.
         info: facts for people that decide nothing (licence, architecture, parameters).
     """
 
@@ -34,6 +36,7 @@ class Contract:
     pooling: str = "none"
     layout: str = "channels_first"
     revision: str = ""
+    rules: Mapping[str, Any] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
 
     def digest(self) -> str:
@@ -57,6 +60,7 @@ class Contract:
             "pooling": self.pooling,
             "layout": self.layout,
             "revision": self.revision,
+            "rules": dict(self.rules),
             "info": dict(self.info),
             "digest": self.digest(),
         }

@@ -146,6 +146,7 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
         tap=tap,
         pooling=pooling,
         revision=snapshot.revision,
+        rules=extraction.rules() if extraction else hf_text.rules(spec),
         info={
             "architecture": ", ".join(map(str, config.get("architectures") or [])) or model_type,
             "model_type": model_type,

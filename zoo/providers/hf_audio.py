@@ -87,6 +87,18 @@ class Extraction:
             samples = (samples - 1) * stride + kernel
         return samples if self.kind != _FILTER_BANK else _WINDOW
 
+    def rules(self) -> dict[str, str]:
+        """How recordings of different lengths share a batch, for people."""
+        if not self.is_waveform:
+            counted = {"mask": "frames that begin in sound count"} if self.kind == _LOG_MEL else {}
+            return {"padding": "to the window, longer ones are cut", **counted}
+        if self.masks:
+            return {
+                "padding": "to the longest of a batch, behind the sound",
+                "mask": "padding is hidden from frames and counts in no pooling",
+            }
+        return {"padding": "none: recordings of one length run together", "mask": "none is needed"}
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values for a contract."""
         return {"extractor": self.kind, "settings": dict(self.settings)}

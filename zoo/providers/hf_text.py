@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import SourceError
-from zoo.preprocess import TextSpec
+from zoo.preprocess import AudioSpec, ImageSpec, TextSpec
 from zoo.preprocess.stated import check_keys
 from zoo.providers import hf_families, hf_trust
 
@@ -60,6 +60,19 @@ def stated_text(
     )
     default = _sentence_pooling(snapshot) or hf_families.tap_of(model_type)
     return (spec, *hf_families.choose_tap(source, given, default, model_type))
+
+
+def rules(spec: ImageSpec | TextSpec | AudioSpec) -> dict[str, str]:
+    """What holds for texts beside the spec, in words; nothing for others."""
+    if not isinstance(spec, TextSpec):
+        return {}
+    if spec.padding == "max_length":
+        padding, mask = "to full length, as in training", "none: padding is part of the text"
+    else:
+        side = "behind the text" if spec.padding == "right" else "on the tokenizer's side"
+        padding = f"to the longest of a batch, {side}"
+        mask = "padding is hidden from tokens and counts in no pooling"
+    return {"truncation": "what is longer is cut off", "padding": padding, "mask": mask}
 
 
 def load_tokenizer(snapshot: Snapshot) -> Any:

@@ -22,6 +22,7 @@ from zoo.preprocess.stated import check_keys
 from zoo.providers import nearby, taps
 
 BESIDE = "preprocess.toml"
+_UNPADDED = {"padding": "none: recordings of one length run together", "mask": "none is needed"}
 
 
 class OnnxProvider(Provider):
@@ -52,6 +53,7 @@ class OnnxProvider(Provider):
             tap=tap,
             pooling=pooling,
             layout=_layout(spec),
+            rules={} if isinstance(spec, ImageSpec) else _UNPADDED,
             info={"file": path.name},
         )
 

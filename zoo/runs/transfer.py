@@ -223,7 +223,7 @@ def _plan_record(  # noqa: PLR0917
         "path": None if path is None else str(path.resolve()),
         "weights_path": _absolute(model.source.weights),
         "data": _name(data),
-        "contract": model.contract.as_dict(),
+        "contract": model.stated(),
         "key": extracted.key,
         "column": model.column,
         "versions": {"zoo-transfer": zoo.__version__, **model.versions()},

@@ -163,7 +163,7 @@ def _check_pinned(model: Model, run: Run) -> None:
 
 
 def _verified(model: Model, run: str, options: RunOptions) -> Verification:
-    contract = model.contract
+    contract, stated = model.contract, model.stated()
     with tempfile.TemporaryDirectory() as name, quiet_decoding():
         folder = Path(name)
         (folder / "probes").mkdir()
@@ -193,7 +193,7 @@ def _verified(model: Model, run: str, options: RunOptions) -> Verification:
     return Verification(
         source=str(model.source),
         run=run,
-        contract=contract.as_dict(),
+        contract=stated,
         reference=None if reference is None else reference.name,
         why=why,
         tolerance=_tolerance(model),

@@ -79,6 +79,7 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
         tap=tap,
         pooling=pooling,
         revision=snapshot.revision,
+        rules={"padding": "the library's own", "mask": "the library's own"},
         info={
             "architecture": " + ".join(module.kind for module in pipeline.modules),
             "prompts": prompts,

@@ -90,6 +90,7 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
         tap=tap,
         pooling=pooling,
         revision=revision,
+        rules={"mask": "class and register tokens count in no mean"},
         info={
             "architecture": pretrained.architecture,
             "tag": pretrained.config.get("tag"),
