@@ -366,3 +366,22 @@ def test_a_transfer_runs_once_and_is_read_from_the_store_then(saved, environment
     assert zoo(*run, env=environment).json["features"]["forwards"] == 0
     listed = zoo("models", "--json", env=environment).json["providers"]
     assert "Sentence Transformers" in listed["st"]
+
+
+def test_features_are_verified_against_the_librarys_encode(registry, saved, static):
+    from zoo.runs import RunOptions, run_verify
+
+    def verified(folder, **options):
+        options = RunOptions(device="cpu", offline=True, **options)
+        return run_verify(registry, f"st:{folder}", options=options)
+
+    prompts = {"query": "good film "}
+    for folder in (saved(dense=True, prompts=prompts, default_prompt_name="query"), static):
+        found = verified(folder)
+        assert found.reference.startswith("sentence-transformers ")
+        assert found.passed, found.probes
+    folder = saved()
+    assert verified(folder, preprocess="prefix=bad film ").passed
+    found = verified(folder, preprocess="max_length=6")
+    assert not found.passed
+    assert {way.name for way in found.wrong if found.finds(way)} >= {"padding not masked"}

@@ -422,3 +422,36 @@ def test_operators_that_cannot_be_loaded_are_declared(registry, tmp_path):
     )
     assert ran.returncode == 0, ran.stderr
     assert "torchvision::nms" in ran.stdout
+
+
+def verified(registry, source, **options):
+    from zoo.runs import RunOptions, run_verify
+
+    return run_verify(registry, source, options=RunOptions(device="cpu", offline=True, **options))
+
+
+def test_without_torchvision_verification_says_what_it_lacks(registry, weights, monkeypatch):
+    _, path = weights(RESNET)
+    find = importlib.util.find_spec
+
+    def found_but_one(name, package=None):
+        return None if name == "torchvision" else find(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", found_but_one)
+    found = verified(registry, f"timm:{RESNET}?weights={path}")
+    assert (found.reference, found.passed, found.able_to_fail) == (None, True, True)
+    assert found.why == "'torchvision' is not installed (pip install 'torchvision')"
+
+
+@pytest.mark.parametrize("name", [VIT, RESNET, f"{VIT}#features/mean", f"{RESNET}#features/mean"])
+def test_features_are_verified_against_timms_own_transform(registry, weights, name):
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("torchvision is not installed")
+    model, mark, tap = name.partition("#")
+    _, path = weights(model)
+    source = f"timm:{model}?weights={path}{mark}{tap}"
+    found = verified(registry, source)
+    assert found.reference.startswith("timm ")
+    assert found.passed, found.probes
+    assert found.able_to_fail
+    assert not verified(registry, source, preprocess="filter=nearest").passed

@@ -131,14 +131,16 @@ class HuggingFaceReference(_Model):
         return dict(out), int(mask.sum()) if full and mask is not None else None
 
     def _length(self) -> int:
-        """Tokens of a text: as Sentence Transformers says, else the tokenizer, else positions."""
-        lengths = [
-            self._told.get("max_seq_length"),
-            self._processor.model_max_length,
+        """Tokens of a text: as Sentence Transformers or the tokenizer says, and the model takes.
+
+        Tokenizers that take any length say so by a number beyond all memory.
+        """
+        stated = [
+            self._told.get("max_seq_length", self._processor.model_max_length),
             getattr(self._module.config, "max_position_embeddings", None),
-            self._given.get("max_length"),
         ]
-        return next(int(length) for length in lengths if length and length < 1e6)
+        lengths = [length for length in stated if length and length < 1e6]
+        return int(min(lengths or [self._given["max_length"]]))
 
     def _audio(self, sample: Any) -> tuple[dict[str, Any], Any]:
         import numpy as np

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 
-from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source, SourceError
+from zoo.plugin import (
+    Backbone,
+    Contract,
+    LoadOptions,
+    Provider,
+    Reference,
+    Source,
+    SourceError,
+)
 from zoo.preprocess import TextSpec, check_keys
 from zoo.providers import choose_tap, open_snapshot
 from zoo_sentence_transformers.pipeline import PATTERNS, Pipeline
@@ -41,6 +49,18 @@ class SentenceTransformersProvider(Provider):
         described = _describe(source, options)
         module = build(described.pipeline, described.max_length, options)
         return SentenceTrunk(module, described.contract, options, prompt=described.prompt)
+
+    def reference(self, source: Source, options: LoadOptions) -> Reference:
+        """The library's `encode`, with the length that the folder states."""
+        from zoo_sentence_transformers.reference import SentenceTransformersReference
+        from zoo_sentence_transformers.trunk import build
+
+        pipeline = _describe(source, options).pipeline
+        open_keys = {k: v for k, v in options.preprocess.items() if k == "prefix"}
+        own = replace(options, dtype="float32", device="cpu", preprocess=open_keys)
+        module = build(pipeline, _described_length(pipeline, options), own)
+        prefix = open_keys.get("prefix")
+        return SentenceTransformersReference(module, None if prefix is None else str(prefix))
 
 
 def _describe(source: Source, options: LoadOptions) -> _Described:
@@ -86,6 +106,14 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
         },
     )
     return _Described(pipeline, max_length, prompt, contract)
+
+
+def _described_length(pipeline: Pipeline, options: LoadOptions) -> int | None:
+    """The folder's own length, or the user's where it states none."""
+    try:
+        return _max_length(pipeline, None)
+    except SourceError:
+        return _max_length(pipeline, options.preprocess.get("max_length"))
 
 
 def _max_length(pipeline: Pipeline, given: int | None) -> int | None:

@@ -88,6 +88,11 @@ class Pretrained:
             config["input_size"] = [3, *(size if isinstance(size, list) else [size, size])]
         return cls(architecture, arguments, config)
 
+    @property
+    def prepares(self) -> bool:
+        """Whether timm says how images are prepared for it."""
+        return all(self.config.get(key) is not None for key in _INPUT)
+
     def stated(self, where: str) -> dict[str, Any]:
         """The image keys of zoo; raises SourceError where timm prepares images in another way.
 

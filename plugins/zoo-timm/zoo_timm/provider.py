@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -10,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from zoo import settings
 from zoo.engine import FileDigests
-from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Source, SourceError
+from zoo.plugin import (
+    Backbone,
+    Contract,
+    LoadOptions,
+    MissingExtraError,
+    Provider,
+    Reference,
+    Source,
+    SourceError,
+)
 from zoo.preprocess import ImageSpec, check_keys
 from zoo.providers import choose_tap, open_snapshot
 from zoo_timm.pretrained import Pretrained
@@ -58,6 +68,24 @@ class TimmProvider(Provider):
         trunk = TimmTrunk(module, described.contract, options, spec=described.spec)
         trunk.also([other.contract for other in others])
         return trunk
+
+    def reference(self, source: Source, options: LoadOptions) -> Reference | None:
+        """The library's own evaluation transform; None where timm states no preparation.
+
+        Raises:
+            MissingExtraError: torchvision, which the transform is made of, is not installed.
+        """
+        from zoo_timm.reference import TimmReference
+        from zoo_timm.trunk import build
+
+        if importlib.util.find_spec("torchvision") is None:
+            raise MissingExtraError("torchvision", "", package="torchvision")
+        described = _describe(source, options)
+        if not described.pretrained.prepares:
+            return None
+        own = replace(options, dtype="float32", device="cpu")
+        module = build(described.pretrained, described.weights, own)
+        return TimmReference(module, described.contract)
 
 
 def _describe(source: Source, options: LoadOptions) -> _Described:
