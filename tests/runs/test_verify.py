@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from zoo.errors import GateError, MissingExtraError
+from zoo.errors import GateError, MissingExtraError, SourceError
 from zoo.plugin import Provider
 from zoo.preprocess import AudioSpec, ImageSpec, Waveform
 from zoo.registry import Registry
@@ -94,6 +94,7 @@ def test_images_of_hugging_face(tiny_vit):
     found = verified(f"hf:{tiny_vit}")
     assert_equal_and_able(found, "BGR", "0..1, no statistics", "filter bicubic", "no antialias")
     assert "ViTImageProcessorPil" in found.reference
+    assert_equal_and_able(found, "EXIF-turned 241x180, as stored", "16-bit grey 230x161, as stored")
     notes = {probe.name.partition(" ")[0]: probe.note for probe in found.probes}
     assert notes["EXIF-turned"] == "decoded by zoo: turned upright"
     assert notes["16-bit"] == "decoded by zoo: the upper 8 bits"
@@ -103,6 +104,7 @@ def test_images_of_hugging_face(tiny_vit):
 def test_texts_of_hugging_face(tiny_bert):
     found = verified(f"hf:{tiny_bert}")
     assert_equal_and_able(found, "padding not masked", "no special tokens", "cut at 12 tokens")
+    assert_equal_and_able(verified(f"hf:{tiny_bert}#hidden_states.1/mean"), "pooling cls")
     assert_equal_and_able(found, "pooling cls", "train mode")  # BERT's default dropout is 0.1
     refused = next(way for way in found.wrong if way.name == "cut at 48 tokens")
     assert (refused.difference, refused.note[:21]) == (None, "the model refuses it:")
@@ -111,6 +113,7 @@ def test_texts_of_hugging_face(tiny_bert):
 def test_recordings_of_hugging_face(tiny_wav2vec2):
     found = verified(f"hf:{tiny_wav2vec2}")
     assert_equal_and_able(found, "rate not changed", "not normalised", "padding not masked")
+    assert_equal_and_able(found, "2.1 s at 44100 Hz, stereo, WAV, one channel")
     assert moved(found, "16-bit range") < 1e-4  # it is what normalisation takes away
 
 
@@ -202,6 +205,13 @@ def test_a_provider_without_a_reference_says_so(tiny_vit, monkeypatch):
 
     monkeypatch.setattr(HuggingFaceProvider, "reference", lacks)
     assert "pip install 'torchvision'" in verified(f"hf:{tiny_vit}").why
+
+    def stumbles(self, source, options):
+        raise KeyError("size")
+
+    monkeypatch.setattr(HuggingFaceProvider, "reference", stumbles)
+    with pytest.raises(SourceError, match=r"the reference of .* cannot be made: 'size'"):
+        verified(f"hf:{tiny_vit}")
 
 
 def test_a_probe_that_is_refused_is_told_and_no_failure(make_onnx, tmp_path):

@@ -172,6 +172,10 @@ class Model:
             self._backbone = self.provider.load_taps(self.sources, options)
         return self._backbone
 
+    def unload(self) -> None:
+        """Let go of the backbone: its next use reads the weights again."""
+        self._backbone = None
+
     @property
     def proof(self) -> Proof:
         """That the loaded backbone stays what it is; the first access loads and digests it."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.errors import GateError, MissingExtraError, SourceError
+from zoo.errors import GateError, MissingExtraError, SourceError, ZooError
 from zoo.features import ExtractOptions, extract, open_model
 from zoo.features.provenance import conditions
 from zoo.plugin import Dataset, Item, Target
@@ -19,7 +19,7 @@ from zoo.preprocess.decode import decode, quiet_decoding
 from zoo.runs.folder import load_run
 from zoo.runs.predict import source_of
 from zoo.runs.probes import Probe, make_probes
-from zoo.runs.wrong_ways import WrongWay, wrong_ways
+from zoo.runs.wrong_ways import WrongWay, misreading, wrong_ways
 
 if TYPE_CHECKING:
     from zoo.features import Model
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # may be in TensorFloat-32, of 10 bits; float16 has 10 too, bfloat16 7, and every layer rounds.
 _TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 _TOLERANCE_ELSEWHERE = 5e-3
+_LONGEST = 200  # characters of a foreign message in a line of ours
 
 
 @dataclass(frozen=True)
@@ -178,9 +179,12 @@ def _verified(model: Model, run: str, options: RunOptions) -> Verification:
         plain = [probe for probe in kept if probe.plain] or kept
         decoded = [decode(Item(p.name, p.value), contract.modality) for p in plain]
         right = np.stack([rows[probe.name] for probe in plain])
-        wrong = tuple(_judged(way, right) for way in wrong_ways(model.backbone, decoded))
+        wrong = [_judged(way, right) for way in wrong_ways(model.backbone, decoded)]
+        for probe in kept:
+            misread = misreading(model.backbone, probe)
+            wrong += [] if misread is None else [_judged(misread, rows[probe.name][None])]
         shown = {p.name: decode(Item(p.name, p.value), "image") for p in kept if p.decoded}
-        model = replace(model, _backbone=None)  # large models do not fit twice
+        model.unload()  # a large one does not fit twice
         reference, why = _reference(model)
         compared = []
         for probe in probes:
@@ -199,7 +203,7 @@ def _verified(model: Model, run: str, options: RunOptions) -> Verification:
         tolerance=_tolerance(model),
         probes=tuple(compared),
         alone=_between("each alone, and in a batch", lonely, together),
-        wrong=wrong,
+        wrong=tuple(wrong),
     )
 
 
@@ -221,6 +225,14 @@ def _reference(model: Model) -> tuple[Reference | None, str]:
         reference = model.provider.reference(model.source, model.options)
     except MissingExtraError as error:
         return None, f"{error} ({error.hint})"
+    except ZooError:
+        raise
+    except Exception as error:  # a library can stumble over anything that it is told to load
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise SourceError(
+            f"the reference of '{model.source}' cannot be made: {text[:_LONGEST]}",
+            hint="features may be sound, but nothing says so: zoo models SOURCE shows the contract",
+        ) from error
     if reference is None:
         return None, f"provider '{model.source.provider}' has none"
     return reference, ""
@@ -242,7 +254,7 @@ def _against(
         row = np.asarray(reference.row(decoded.get(probe.name, probe.value)), np.float32)
     except Exception as error:  # noqa: BLE001 - other people's code on odd samples
         text = " ".join(str(error).split()) or type(error).__name__
-        return Compared(probe.name, note=f"the reference refuses it: {text[:120]}")
+        return Compared(probe.name, note=f"the reference refuses it: {text[:_LONGEST]}")
     note = f"decoded {probe.decoded}" if probe.decoded else ""
     return replace(_between(probe.name, rows[probe.name][None], row[None]), note=note)
 

@@ -19,6 +19,7 @@ from zoo.preprocess.audio import OWN_RATE
 
 if TYPE_CHECKING:
     from zoo.plugin import Backbone, Contract
+    from zoo.runs.probes import Probe
 
 _BATCH = 8
 _NONE, _ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
@@ -58,6 +59,29 @@ def wrong_ways(backbone: Backbone, samples: Sequence[Any]) -> Iterator[WrongWay]
         except Exception as error:  # noqa: BLE001 - whatever it does wrong: nobody overlooks it
             text = " ".join(str(error).split()) or type(error).__name__
             yield WrongWay(name, None, text[:_LONGEST])
+
+
+def misreading(backbone: Backbone, probe: Probe) -> WrongWay | None:
+    """One probe's file read as a quick script does, where zoo reads it otherwise; else None.
+
+    An image as Pillow opens it, neither turned nor scaled to 8 bits; of a recording the first
+    channel alone.
+    """
+    if backbone.contract.modality == "image" and probe.decoded:
+        from PIL import Image
+
+        with Image.open(probe.value) as image:
+            stored = image.convert("RGB")
+        return WrongWay(f"{probe.name}, as stored", rows_of(backbone, [backbone.prepare(stored)]))
+    if backbone.contract.modality == "audio":
+        import soundfile
+
+        values, rate = soundfile.read(probe.value, dtype="float32", always_2d=True)
+        if values.shape[1] > 1:
+            left = Waveform(np.ascontiguousarray(values[:, 0]), rate)
+            name = f"{probe.name}, one channel"
+            return WrongWay(name, rows_of(backbone, [backbone.prepare(left)]))
+    return None
 
 
 def rows_of(
