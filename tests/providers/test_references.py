@@ -71,11 +71,19 @@ def models(tmp_path_factory):
         decoder_start_token_id=1,
         **special,
     )
+    fnet = t.FNetConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        intermediate_size=32,
+        max_position_embeddings=12,
+        **vocabulary,
+    )
     ast = t.ASTConfig(**SIZES, max_length=64, num_mel_bins=32)
     square = {"height": 32, "width": 32}
     crop = t.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=square)
     made = {
         "gpt2": (t.GPT2Model(gpt2), tokenizer(pad=False, template="$A")),
+        "fnet": (t.FNetModel(fnet), tokenizer(inputs=["input_ids", "token_type_ids"])),
         "t5": (t.T5ForConditionalGeneration(t5), tokenizer()),
         "clip": (t.CLIPModel(clip), tokenizer(template="[BOS] $A [EOS]"), crop),
         "siglip": (
@@ -107,6 +115,7 @@ def row(folder, sample, tap="", **preprocess):
     [
         "gpt2",
         "gpt2#h.1/mean",
+        "fnet",
         "t5",
         "clip",
         "clip#text",

@@ -40,6 +40,7 @@ _TAPS: dict[str, tuple[str, str]] = {
     ),
     "audio-spectrogram-transformer": _POOLED,
     **dict.fromkeys(["clip_text_model", "siglip_text_model"], _POOLED),
+    "fnet": _CLS,  # a mean would count padding
     **dict.fromkeys(_DECODERS, ("last_hidden_state", "last")),
     # Of encoder-decoders the encoder alone is run.
     **dict.fromkeys(
@@ -50,7 +51,7 @@ _TAPS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(["beit", "ijepa", "poolformer", "pvt", "pvt_v2"], _MEAN),
     **dict.fromkeys(
         "albert bert big_bird camembert canine convbert data2vec-text deberta deberta-v2 "
-        "distilbert electra ernie flaubert fnet funnel ibert layoutlm longformer luke "
+        "distilbert electra ernie flaubert funnel ibert layoutlm longformer luke "
         "megatron-bert mobilebert "
         "modernbert mpnet nomic_bert nystromformer rembert roberta roberta-prelayernorm roformer "
         "splinter squeezebert xlm xlm-roberta xlm-roberta-xl xlnet xmod".split(),
@@ -112,11 +113,12 @@ def padding_of(model_type: str) -> str:
     """How a batch of texts is padded where the tokenizer's own way would be wrong; else nothing.
 
     Decoders count positions from the first column, so padding goes behind the text. SigLIP was
-    trained on texts that all have its full length, and reads the last position of it.
+    trained on texts that all have its full length, and reads the last position of it. FNet mixes
+    all positions and knows no mask: it was trained on full length too.
     """
     if model_type in _DECODERS:
         return "right"
-    return "max_length" if model_type == "siglip_text_model" else ""
+    return "max_length" if model_type in {"siglip_text_model", "fnet"} else ""
 
 
 def max_positions(config: Mapping[str, Any]) -> int | None:

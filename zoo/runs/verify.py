@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # may be in TensorFloat-32, of 10 bits; float16 has 10 too, bfloat16 7, and every layer rounds.
 _TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 _TOLERANCE_ELSEWHERE = 5e-3
-_LONGEST = 200  # characters of a foreign message in a line of ours
+_LONGEST = 100  # characters of a foreign message in a line of ours
 
 
 @dataclass(frozen=True)

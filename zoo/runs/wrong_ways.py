@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _BATCH = 8
 _NONE, _ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-_LONGEST = 200  # characters of a foreign message in a line of ours
+_LONGEST = 100  # characters of a foreign message in a line of ours
 
 Way = Callable[[], np.ndarray]
 
