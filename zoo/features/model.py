@@ -159,7 +159,7 @@ class Model:
             **contract.as_dict(),
             "rules": rules,
             "mode": "evaluation, no gradients",
-            "numerics": self.key["numerics"],
+            "numerics": NUMERICS.get(contract.modality, {}),
         }
 
     @property

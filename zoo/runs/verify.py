@@ -136,7 +136,12 @@ def run_verify(registry: Registry, what: str, *, options: RunOptions) -> Verific
     run = load_run(Path(what), registry) if (Path(what) / "run.json").is_file() else None
     if run is not None:
         trained = run.plan["options"]
-        options = replace(options, dtype=trained["dtype"], preprocess=trained["preprocess"])
+        options = replace(
+            options,
+            dtype=run.plan.get("key", {}).get("dtype", trained["dtype"]),
+            deterministic=trained.get("deterministic", False),
+            preprocess=trained["preprocess"],
+        )
     source = what if run is None else source_of(run)
     model = open_model(registry, source, options.load_options())
     if run is not None:
