@@ -138,7 +138,11 @@ def tapped(module: Any, tap: str, inputs: Mapping[str, Any]) -> Any:
 
 
 def pooled(values: Any, contract: Contract, count: int | None = None) -> np.ndarray:
-    """(d,) float32 of (1, d), (1, t, d) or maps; of the first `count` positions where given."""
+    """(d,) float32 of (1, d), (1, t, d) or maps; of the first `count` positions where given.
+
+    Raises:
+        SourceError: a pooling that has not been written down here.
+    """
     one: np.ndarray = np.asarray(values, np.float64)[0]
     if one.ndim > 2:
         first = contract.layout == "channels_first"
@@ -146,6 +150,8 @@ def pooled(values: Any, contract: Contract, count: int | None = None) -> np.ndar
     if one.ndim > 1:
         one = one[:count]
         chosen = {"mean": one.mean(axis=0), "cls": one[0], "last": one[-1], "none": one[0]}
+        if contract.pooling not in chosen:
+            raise SourceError(f"references know no pooling '{contract.pooling}'")
         one = chosen[contract.pooling]
     return np.asarray(one, np.float32)
 
