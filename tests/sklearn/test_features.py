@@ -49,6 +49,17 @@ def test_rows_are_those_of_extract_in_the_order_of_the_samples(forwards):
     assert np.array_equal(Features("builtin:tinyconv").transform(x[::-1]), rows[::-1])
 
 
+def test_its_own_dtype_is_never_chosen_by_the_samples(forwards, monkeypatch):
+    """Rows that are fitted and rows that are transformed later must agree."""
+    monkeypatch.setattr("zoo.backbones.torch_dtypes.computes_bfloat16", lambda module: True)
+    monkeypatch.setattr("zoo.features.dtypes._WORTH", 0.0)
+    monkeypatch.setattr("zoo.features.dtypes.LEAST_GAIN", 0.0)
+    x = [np.full((3, 3), n, np.uint8) for n in range(256)]
+    rows = Features("builtin:tinyconv").transform(x)
+    assert zoo.extract("builtin:tinyconv", x, dtype="float32").summary["features"]["forwards"] == 0
+    assert len(rows) == sum(forwards) == 256
+
+
 def test_a_grid_search_runs_every_sample_once(forwards):
     x, y = images()
     pipeline = Pipeline([("features", Features("builtin:tinyconv")), ("head", LogisticHead())])

@@ -30,7 +30,8 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     Args:
         model: a source, such as ``hf:org/name``, ``hf:./folder`` or ``onnx:./model.onnx#layer``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        dtype: compute dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
+        dtype: compute dtype: ``auto`` (float32 always: what is fitted and what is transformed later
+            must agree), ``float32``, ``bfloat16`` or ``float16``.
         preprocess: overrides, as a TOML file, ``key=value,...`` or a mapping of its keys.
         threads: None for all that the process may use.
         batch_size: samples a forward pass.
@@ -119,7 +120,7 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         )
         options = LoadOptions(
             device=self.device,
-            dtype=self.dtype,
+            dtype="float32" if self.dtype == "auto" else self.dtype,
             threads=settings.threads(self.threads),
             offline=settings.offline(flag=self.offline),
             trust_repo=self.trust_repo,
