@@ -74,6 +74,7 @@ def batches(
                 most = backbone.max_batch or size * _MOST_TIMES
                 budget = min(budget, size * sum(costs.values()) / len(ready))
             yield from _cut(ready, costs, most, budget)
+            del ready  # before the next window is awaited, or there would be three
     finally:
         pool_.shutdown(cancel_futures=True)
 
