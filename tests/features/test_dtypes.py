@@ -82,6 +82,7 @@ def gains(monkeypatch):
 
     monkeypatch.setattr("zoo.backbones.torch_dtypes.computes_bfloat16", lambda module: True)
     monkeypatch.setattr(dtypes, "_seconds", seconds)
+    monkeypatch.setattr(dtypes, "_WORTH", 0.0)
     return told
 
 
@@ -161,14 +162,14 @@ def test_a_trunk_that_cannot_compute_in_bfloat16_stays_in_float32():
     ]
 
 
-def test_little_to_do_is_not_worth_a_trial(gains):
+def test_little_to_do_is_not_worth_a_trial(monkeypatch):
     provider, lines = Trunks(), []
     assert run(provider, 255, lines).key["dtype"] == "float32"
-    gains["times"] = 0.2  # for 8 samples: 9.9 seconds for all
+    monkeypatch.setattr(dtypes, "_WORTH", 1e6)  # seconds
     assert run(provider, 396, lines, start=500).key["dtype"] == "float32"
     assert provider.loads == ["auto", "auto"]
     assert lines == []
-    assert len(provider.log) == 255 + 396  # the samples that were timed are not computed again
+    assert len(provider.log) == 255 + 396  # each sample once
 
 
 def test_a_few_rows_do_not_bind_and_many_do():
@@ -187,7 +188,7 @@ def test_rows_enough_are_followed():
 def test_an_explicit_dtype_is_obeyed():
     assert run(Trunks()).key["dtype"] == "bfloat16"
     got = run(Trunks(), dtype="float32")
-    assert (got.key["dtype"], got.forwards) == ("float32", 300)
+    assert (got.key["dtype"], got.forwards) == ("float32", 268)  # the trial's rows were kept
     half = run(Trunks(), dtype="bfloat16")
     assert (half.key["dtype"], half.forwards) == ("bfloat16", 0)
 
@@ -227,6 +228,19 @@ def test_samples_of_a_trial_that_cannot_be_read_are_bad_once(tmp_path):
         got = extract(data, model, ExtractOptions(settings.store_root()))
     assert [bad.name for bad in got.bad] == ["i0"]
     assert (got.forwards, got.key["dtype"]) == (299, "bfloat16")
+
+
+def test_a_trial_that_is_stopped_keeps_the_batches_that_were_done(monkeypatch):
+    """So that a process that is killed meanwhile has one batch to do again."""
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(dtypes, "_seconds", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(Trunks())
+    monkeypatch.setattr(dtypes, "_WORTH", 1e6)
+    assert run(Trunks()).forwards == 300 - 32
 
 
 def test_what_is_compared_are_the_rows_as_they_are_stored():

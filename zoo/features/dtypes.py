@@ -2,14 +2,15 @@
 
 A store that holds rows enough, or the outcome of a trial, is followed. Where there is none and much
 to compute, some of the samples go through the backbone in float32 and in bfloat16; bfloat16 is
-taken where every row keeps its direction and time is really gained. The outcome stands in the
-key.json of the store that is made then, so that the next run finds the rows.
+taken where every row keeps its direction and time is really gained. That stands in the key.json of
+the store that is made then, so that the next run finds the rows; float32 is told by its rows.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,8 @@ class Fidelity:
         )
         if self.chosen == "bfloat16":
             return f"computing in bfloat16: {measured}"
-        return f"computing in float32: bfloat16 is {measured}"
+        wanted = f"wanted: {LEAST_GAIN} times, {LEAST_COSINE}"
+        return f"computing in float32: bfloat16 is {measured} ({wanted})"
 
 
 @dataclass(frozen=True)
@@ -111,40 +113,58 @@ def recorded(provenance: dict[str, Any], model: Model) -> dict[str, Any] | None:
     return None
 
 
-def try_dtypes(
+def worth_trying(model: Model, todo: list[int]) -> bool:
+    """Whether there is a choice of dtypes, and enough to do for a trial."""
+    if model.options.dtype != "auto" or model.options.deterministic or len(todo) < FEWEST:
+        return False
+    module = model.backbone.module()
+    if module is None:
+        return False
+    from zoo.backbones.torch_dtypes import computes_bfloat16
+
+    return computes_bfloat16(module)
+
+
+def try_dtypes(  # noqa: PLR0917 - one step of extraction, its state passed as it is
     items: list[Item],
     todo: list[int],
     model: Model,
     options: ExtractOptions,
     unreadable: Unreadable,
-) -> Tried | None:
+    keep: Callable[[list[int], Columns], None],
+) -> Tried:
     """Settle the model on float32 or bfloat16 by trying both on some of the samples to do.
 
-    Both are in memory meanwhile. None where there is nothing to choose: the dtype is settled, there
-    is little to do, or the backbone is no torch module on a processor that computes in bfloat16.
+    Both are in memory meanwhile. Rows in float32 are kept batch by batch: most often they stay.
     """
-    if len(todo) < FEWEST or not _open(model):
-        return None
     picked = np.linspace(0, len(todo) - 1, _SAMPLED).round().astype(np.int64)
-    some = list(batches(items, [todo[i] for i in picked], model, options, unreadable))
-    if not some:
-        return None
+    small = replace(options, batch_size=min(options.batch_size, _SAMPLED // 2))
+    some, exact = [], []
+    start = time.perf_counter()
+    for batch in batches(items, [todo[i] for i in picked], model, small, unreadable):
+        rows = _rows(model, [batch], items)
+        keep([i for i, _ in batch], rows)
+        some.append(batch)
+        exact.append(rows)
+        if len(some) == 1:  # the first pass takes longer than those after it
+            start = time.perf_counter()
     numbers = [i for batch in some for i, _ in batch]
-    exact = _rows(model, some, items)
+    each = (time.perf_counter() - start) / max(len(numbers) - len(some[0]), 1) if some else 0.0
+    if each * len(todo) < _WORTH or not some:
+        return Tried(numbers, joined(exact) if exact else {})
+    floats = joined(exact)
     timed = [batch[::_TIMED] for batch in some]
-    if _seconds(model, timed, items) / sum(map(len, timed)) * len(todo) < _WORTH:
-        return Tried(numbers, exact)
     other = model.computing("bfloat16")
     try:
         rows = _rows(other, some, items)
     except (SourceError, RuntimeError, TypeError, ValueError) as error:
-        first = (str(error).splitlines() or [""])[0]
-        options.tell(f"computing in float32: bfloat16 does not work here ({first})")
-        return Tried(numbers, exact)
+        why = (str(error).splitlines() or [""])[0]
+        options.tell(f"computing in float32: bfloat16 does not work here ({why})")
+        return Tried(numbers, floats)
     times = [[_seconds(arm, timed, items) for arm in (model, other)] for _ in range(_TIMES)]
     slow, fast = np.min(times, axis=0)
     speedup, column = float(slow / fast), _column(model)
-    pairs = zip(map(vectors, exact.values()), map(vectors, rows.values()), strict=True)
+    pairs = zip(map(vectors, floats.values()), map(vectors, rows.values()), strict=True)
     outcomes = [compared(a, b, speedup=speedup, column=column) for a, b in pairs]
     found = min(outcomes, key=lambda outcome: outcome.least_cosine)  # of several taps the worst
     options.tell(found.line())
@@ -152,7 +172,7 @@ def try_dtypes(
         model.settle("bfloat16", other.backbone, asdict(found), other.proof)
         return Tried(numbers, rows)
     model.settle("float32", model.backbone, asdict(found))
-    return Tried(numbers, exact)
+    return Tried(numbers, floats)
 
 
 def compared(exact: np.ndarray, rows: np.ndarray, *, speedup: float, column: str) -> Fidelity:
@@ -169,18 +189,6 @@ def compared(exact: np.ndarray, rows: np.ndarray, *, speedup: float, column: str
     return Fidelity(
         "bfloat16" if good else "float32", column, len(a), least, apart, round(speedup, 3)
     )
-
-
-def _open(model: Model) -> bool:
-    """Whether a dtype is to be chosen, and bfloat16 is more than emulated."""
-    if model.options.dtype != "auto" or model.options.deterministic:
-        return False
-    module = model.backbone.module()
-    if module is None:
-        return False
-    from zoo.backbones.torch_dtypes import computes_bfloat16
-
-    return computes_bfloat16(module)
 
 
 def _column(model: Model) -> str:

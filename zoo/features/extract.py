@@ -6,6 +6,7 @@ Samples are addressed by their content, so that a renamed or repeated file costs
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,10 @@ import numpy as np
 from zoo.engine import mark_used
 from zoo.errors import DataError, SourceError
 from zoo.features.bad import BadItem, Unreadable
-from zoo.features.columns import read
+from zoo.features.columns import Columns, read
 from zoo.features.computing import forwarded, rows_of
 from zoo.features.deciding import decide
-from zoo.features.dtypes import recorded, try_dtypes
+from zoo.features.dtypes import recorded, try_dtypes, worth_trying
 from zoo.features.frozen import proven, proving
 from zoo.features.guard import check_prepared, guard
 from zoo.features.looking import choose, firsts, look, stored
@@ -28,6 +29,7 @@ from zoo.preprocess.decode import decode, quiet_decoding
 
 if TYPE_CHECKING:
     from zoo.engine import FeatureStore
+    from zoo.features.looking import Look
     from zoo.features.model import Model
     from zoo.features.options import ExtractOptions
     from zoo.plugin import Dataset, Features, Item
@@ -85,35 +87,36 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
     seen = look(dataset, model, options.store_root)
     items = [dataset.items[i] for i in seen.kept]
     inputs = guard(model, items, options.trained_on, options.say)
-    key, todo = seen.key, [int(i) for i in seen.missing]
+    todo = [int(i) for i in seen.missing]
     unreadable = Unreadable(options.on_bad, items, seen.bad)
-    forwards = 0
     with quiet_decoding():
         first_good = _skip_unreadable(items, todo, dataset.modality, unreadable)
         todo = todo[first_good:]
         if todo:
             check_prepared(model, items[todo[0]])
-        tried = try_dtypes(items, todo, model, options, unreadable)
-        if model.options.compute_dtype != seen.key["dtype"]:
-            distinct = firsts(seen.keys)
-            key, missing, compare = choose(model, options.store_root, seen.keys, distinct)
-            seen = replace(seen, key=key, missing=missing, compare=compare)
-            todo = [i for i in missing.tolist() if i not in unreadable.reasons]
-        if todo:
-            key, forwards = decide(items, seen, model, options)
-            if key != seen.key:
+        key, todo, forwards = _placed(items, seen, todo, model, options, unreadable)
+        if todo and worth_trying(model, todo):
+            created = model.create_store(options.store_root, key)
+            with created as store, proving(store, model.proof):
+                keep = _keeper(store, seen.keys, model)
+                tried = try_dtypes(items, todo, model, options, unreadable, keep)
+            forwards += len(tried.numbers)
+            if model.options.compute_dtype != seen.key["dtype"]:
                 distinct = firsts(seen.keys)
-                _, own = stored(model, options.store_root, key, seen.keys[distinct])
-                todo = [i for i in distinct[~own].tolist() if i not in unreadable.reasons]
+                found = choose(model, options.store_root, seen.keys, distinct)
+                seen = replace(seen, key=found[0], missing=found[1], compare=found[2])
+                key, todo, more = _placed(
+                    items, seen, found[1].tolist(), model, options, unreadable
+                )
+                forwards += more
+                created = model.create_store(options.store_root, key)
+                with created as store, proving(store, model.proof):
+                    _keeper(store, seen.keys, model)(tried.numbers, tried.rows)
+            done = {*tried.numbers, *unreadable.reasons}
+            todo = [i for i in todo if i not in done]
         if todo:
             created = model.create_store(options.store_root, key)
             with created as store, proving(store, model.proof):
-                if tried is not None:
-                    made = seen.keys[tried.numbers]
-                    store.append(made, tried.rows, dtype=model.options.compute_dtype)
-                    done = {*tried.numbers, *unreadable.reasons}
-                    todo = [i for i in todo if i not in done]
-                    forwards += len(tried.numbers)
                 forwards += _fill(store, items, todo, seen.keys, model, options, unreadable)
     good, bad = unreadable.sorted_out(seen.keys)
     if not good:
@@ -149,6 +152,36 @@ def extract(dataset: Dataset, model: Model, options: ExtractOptions) -> Extracte
     )
 
 
+def _placed(  # noqa: PLR0917 - a step of the above, its state passed as it is
+    items: list[Item],
+    seen: Look,
+    todo: list[int],
+    model: Model,
+    options: ExtractOptions,
+    unreadable: Unreadable,
+) -> tuple[dict[str, Any], list[int], int]:
+    """The key that rows go to, which are to do under it, and what it took to know: forwards."""
+    if not todo:
+        return seen.key, todo, 0
+    key, forwards = decide(items, seen, model, options)
+    if key != seen.key:
+        distinct = firsts(seen.keys)
+        _, own = stored(model, options.store_root, key, seen.keys[distinct])
+        todo = [i for i in distinct[~own].tolist() if i not in unreadable.reasons]
+    return key, todo, forwards
+
+
+def _keeper(
+    store: FeatureStore, keys: np.ndarray, model: Model
+) -> Callable[[list[int], Columns], None]:
+    """Commits rows by the numbers of their items."""
+
+    def keep(numbers: list[int], rows: Columns) -> None:
+        store.append(keys[numbers], rows, dtype=model.options.compute_dtype)
+
+    return keep
+
+
 def _opened(model: Model, root: Path, key: dict[str, Any]) -> FeatureStore:
     store = model.open_store(root, key)
     if store is None:  # all rows were there a moment ago
@@ -180,6 +213,7 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
     unreadable: Unreadable,
 ) -> int:
     """Run the backbone over the missing samples; returns how many went through it."""
+    keep = _keeper(store, keys, model)
     options.report(0, len(todo))
     with (
         measured(store.folder, model.conditions, options.threads) as count,
@@ -188,8 +222,7 @@ def _fill(  # noqa: PLR0917 - one loop, its state passed as it is
         for numbers, outputs in forwarded(items, todo, model, options, unreadable):
 
             def commit(numbers: list[int] = numbers, outputs: dict[str, Features] = outputs) -> int:
-                rows = rows_of(outputs, numbers, items, model)
-                store.append(keys[numbers], rows, dtype=model.options.compute_dtype)
+                keep(numbers, rows_of(outputs, numbers, items, model))
                 count(len(numbers))
                 return len(numbers)
 
