@@ -24,6 +24,7 @@ from zoo.plugin import (
     Target,
 )
 from zoo.registry import Registry
+from zoo.runs.extract import run_extract
 from zoo.runs.plan import RunOptions
 from zoo.runs.predict import run_predict
 from zoo.runs.transfer import run_transfer
@@ -269,3 +270,22 @@ def test_a_run_keeps_its_dtype_for_predictions(tiny_bert, tmp_path):
     got = run_predict(registry, run, ["a good film"], options=replace(options, out=None))
     assert got.forwards == 1
     assert lines == []
+
+
+@pytest.mark.parametrize(("features", "compared_rows"), [("pooled", 8), ("tokens", 8 * 16)])
+def test_every_tap_and_every_patch_is_compared(
+    monkeypatch, tiny_vit, photos, features, compared_rows
+):
+    monkeypatch.setattr(dtypes, "FEWEST", 20)
+    monkeypatch.setattr(dtypes, "_SAMPLED", 8)
+    monkeypatch.setattr(dtypes, "_WORTH", 1.0)
+    tap = "#cls,mean" if features == "pooled" else ""
+    options = RunOptions(features=features)
+    source = f"hf:{tiny_vit}{tap}"
+    first = run_extract(Registry(pytest.fail), source, photos, options=options).extracted
+    pooled = "last_hidden_state/cls,last_hidden_state/mean"
+    assert first.fidelity["column"] == (pooled if tap else "last_hidden_state/tokens")
+    assert (first.fidelity["rows"], first.fidelity["chosen"]) == (compared_rows, "bfloat16")
+    assert (first.key["dtype"], first.forwards) == ("bfloat16", 24)
+    again = run_extract(Registry(pytest.fail), source, photos, options=options).extracted
+    assert (again.key, again.forwards) == (first.key, 0)
