@@ -121,8 +121,8 @@ def test_fit_sees_that_the_model_is_there_and_how_wide_it_is(forwards):
 
 def test_options_reach_the_backbone_and_survive_a_clone(forwards):
     x, _ = images(4)
-    transformer = clone(Features("builtin:tinyconv", batch_size=1, preprocess={"filter": "nearest"}))
-    assert transformer.get_params()["preprocess"] == {"filter": "nearest"}
+    transformer = clone(Features("builtin:tinyconv", batch_size=1, preprocess={"filter": "box"}))
+    assert transformer.get_params()["preprocess"] == {"filter": "box"}
     transformer.fit_transform(x)
     assert forwards == [1, 1, 1, 1]
     assert len(transformer.get_feature_names_out()) == 512
