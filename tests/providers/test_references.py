@@ -93,6 +93,16 @@ def models(tmp_path_factory):
         ),
         "whisper": (t.WhisperModel(whisper), t.WhisperFeatureExtractor(8, chunk_length=1)),
         "ast": (t.ASTModel(ast), t.ASTFeatureExtractor(num_mel_bins=32, max_length=64)),
+        "vit": (t.ViTModel(t.ViTConfig(**image)), t.ViTImageProcessorPil(size=square)),
+        "stretched": (  # positions of 24 pixels
+            t.ViTModel(t.ViTConfig(**{**image, "image_size": 24})),
+            t.ViTImageProcessorPil(size=square),
+        ),
+        "mae": (t.ViTMAEModel(t.ViTMAEConfig(**image)), t.ViTImageProcessorPil(size=square)),
+        "dinov2": (
+            t.Dinov2Model(t.Dinov2Config(**{**image, "image_size": 24})),
+            t.BitImageProcessorPil(size={"shortest_edge": 32}, crop_size=square),
+        ),
     }
     root = tmp_path_factory.mktemp("references")
     for name, parts in made.items():
@@ -126,6 +136,12 @@ def row(folder, sample, tap="", **preprocess):
         "whisper",
         "ast",
         "ast#last_hidden_state/mean",
+        "vit",
+        "vit#last_hidden_state/mean",
+        "stretched",
+        "mae",
+        "mae#last_hidden_state/mean",
+        "dinov2#last_hidden_state/mean",
     ],
 )
 def test_a_family_of_its_own_kind_is_verified(models, source):

@@ -95,6 +95,7 @@ class HuggingFaceProvider(Provider):
                 _configured(described),
                 contract,
                 tower=described.tower,
+                patches=described.patches,
                 told=snapshot.read("sentence_bert_config.json") or {},
                 given=options.preprocess,
             )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from zoo.providers.hf_patches import Patches
+
 _LOCAL = {"local_files_only": True, "trust_remote_code": False}
 _PROJECTIONS = {"vision": "visual_projection", "text": "text_projection"}
 
@@ -27,6 +29,7 @@ class _Model(Reference):
         config: its configuration, as transformers takes it and without what could name code.
         contract: whose modality, tap and pooling are taken.
         tower: ``vision`` or ``text`` of a model of several; else empty.
+        patches: of a vision transformer.
         told: what sentence_bert_config.json says, or nothing.
         given: keys of preprocess.toml that the user states; those that no checkpoint does are
             followed.
@@ -39,6 +42,7 @@ class _Model(Reference):
         contract: Contract,
         *,
         tower: str,
+        patches: Patches | None,
         told: Mapping[str, Any],
         given: Mapping[str, Any],
     ) -> None:
@@ -46,6 +50,9 @@ class _Model(Reference):
         import transformers
 
         self._contract, self._told, self._given = contract, told, given
+        self._patches = patches
+        if config.model_type == "vit_mae":
+            config.mask_ratio = 0.0  # what it hides of an image while it learns, it hides by lot
         model = transformers.AutoModel.from_pretrained(
             folder, config=config, dtype=torch.float32, use_safetensors=True, **_LOCAL
         ).eval()
@@ -70,12 +77,16 @@ class _Model(Reference):
     def row(self, sample: Any) -> np.ndarray:
         """(d,) float32 of an image, a text or a recording."""
         inputs, count = self._inputs(sample)
+        if self._patches is not None:
+            inputs |= self._patches.arguments()
         if self._contract.tap == "embeds" and self._projection is not None:
             values = self._projection(tapped(self._module, "pooler_output", inputs))
         else:
             values = tapped(self._module, self._contract.tap, inputs)
         if callable(count):
             count = count(values)
+        if self._patches is not None and self._contract.pooling == "mean" and values.ndim == 3:
+            values = values[:, self._patches.prefix :]
         return pooled(values.detach().numpy(), self._contract, count)
 
 
