@@ -278,7 +278,6 @@ def test_every_tap_and_every_patch_is_compared(
 ):
     monkeypatch.setattr(dtypes, "FEWEST", 20)
     monkeypatch.setattr(dtypes, "_SAMPLED", 8)
-    monkeypatch.setattr(dtypes, "_WORTH", 1.0)
     tap = "#cls,mean" if features == "pooled" else ""
     options = RunOptions(features=features)
     source = f"hf:{tiny_vit}{tap}"

@@ -12,6 +12,12 @@ import pytest
 DEFAULT = Path(__file__).parents[2].parent / "shared" / "assets"
 
 
+@pytest.fixture(autouse=True)
+def _float32(_own_home, monkeypatch):
+    """References compute in float32; ``auto`` would choose by the machine's speed."""
+    monkeypatch.setenv("ZOO_DTYPE", "float32")
+
+
 @pytest.fixture(scope="session")
 def asset() -> Callable[[str], Path]:
     """The folder of a named asset."""

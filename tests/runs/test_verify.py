@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from zoo.errors import GateError, MissingExtraError, SourceError
+from zoo.errors import GateError, MissingExtraError, SourceError, UsageError
 from zoo.plugin import Provider
 from zoo.preprocess import AudioSpec, ImageSpec, Waveform
 from zoo.registry import Registry
@@ -172,10 +172,15 @@ def test_a_rate_that_is_not_changed_is_found(tiny_wav2vec2, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "preprocess", ["mean=0.1,std=0.7", "filter=bicubic", "color=bgr", "resize=40,crop=center"]
+    "preprocess", ["mean=0.1,std=0.7", "filter=bicubic", "resize=40,crop=center"]
 )
 def test_what_contradicts_the_model_is_found(tiny_vit, preprocess):
     assert not verified(f"hf:{tiny_vit}", preprocess=preprocess).passed
+
+
+def test_what_undoes_the_models_own_is_refused_before(tiny_vit):
+    with pytest.raises(UsageError, match="color bgr where the model's own is rgb"):
+        verified(f"hf:{tiny_vit}", preprocess="color=bgr")
 
 
 def test_what_the_model_leaves_open_is_followed(make_onnx, tiny_bert, tiny_vit, tmp_path):
