@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+from zoo.backbones import pooling
 from zoo.errors import GateError, MissingExtraError, SourceError, UsageError
 from zoo.plugin import Provider
 from zoo.preprocess import AudioSpec, ImageSpec, Waveform
@@ -234,6 +235,27 @@ def test_a_probe_that_is_refused_is_told_and_no_failure(make_onnx, tmp_path):
     refused = [probe for probe in found.probes if probe.note.startswith("refused")]
     assert ["47x640" in probe.name for probe in refused] == [True]
     assert found.passed
+
+
+def test_every_tap_of_several_is_held_to_the_reference(tiny_vit, photos, tmp_path, monkeypatch):
+    import zoo
+
+    zoo.transfer(f"hf:{tiny_vit}#cls,mean", photos, out=tmp_path / "run", device="cpu")
+    found = verified(tmp_path / "run")
+    assert_equal_and_able(found, "last_hidden_state/cls: BGR", "last_hidden_state/mean: BGR")
+    names = [probe.name.partition(": ")[0] for probe in found.probes]
+    assert names == ["last_hidden_state/cls"] * 10 + ["last_hidden_state/mean"] * 10
+    assert (found.source, found.run) == (f"hf:{tiny_vit}#cls,mean", str(tmp_path / "run"))
+    right = pooling.pool
+
+    def mean_of_all(values, mask, *, pooling, **rest):
+        return right(values, None if pooling == "mean" else mask, pooling=pooling, **rest)
+
+    monkeypatch.setattr("zoo.features.columns.pool", mean_of_all)  # the class token included
+    found = verified(f"hf:{tiny_vit}#cls,mean")
+    assert not found.passed
+    wrong = {probe.name.partition(": ")[0] for probe in found.probes if probe.difference > 1e-4}
+    assert wrong == {"last_hidden_state/mean"}
 
 
 def test_a_run_is_held_to_its_pinned_model_and_options(tiny_vit, photos, tmp_path):

@@ -12,7 +12,7 @@ from zoo.errors import GateError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from zoo.runs.verify import Compared, Verification
+    from zoo.runs.verification import Compared, Verification
 
 
 def _places(

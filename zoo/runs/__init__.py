@@ -8,7 +8,8 @@ from zoo.runs.plan import RunOptions
 from zoo.runs.predict import Prediction, run_predict
 from zoo.runs.prepare import open_data
 from zoo.runs.transfer import run_transfer
-from zoo.runs.verify import Verification, run_verify
+from zoo.runs.verification import Verification
+from zoo.runs.verify import run_verify
 
 __all__ = [
     "Comparison",

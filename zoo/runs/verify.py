@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo.errors import GateError, MissingExtraError, SourceError, ZooError
-from zoo.features import ExtractOptions, extract, open_model
+from zoo.features import ExtractOptions, Model, extract, open_model
 from zoo.features.provenance import conditions
 from zoo.plugin import Dataset, Item, Target
 from zoo.preprocess.decode import decode, quiet_decoding
 from zoo.runs.folder import load_run
 from zoo.runs.predict import source_of
 from zoo.runs.probes import Probe, make_probes
+from zoo.runs.verification import Compared, Verification, together
 from zoo.runs.wrong_ways import WrongWay, misreading, wrong_ways
 
 if TYPE_CHECKING:
-    from zoo.features import Model
     from zoo.plugin import Reference
     from zoo.registry import Registry
     from zoo.runs.folder import Run
@@ -34,90 +34,6 @@ if TYPE_CHECKING:
 _TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 _TOLERANCE_ELSEWHERE = 5e-3
 _LONGEST = 100  # characters of a foreign message in a line of ours
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A sample's row beside another row of it.
-
-    Attributes:
-        name: the probe, or the mistake that was made.
-        difference: distance of the rows over the norm of the right one; the greatest of several.
-            None where there is nothing to compare.
-        cosine: of the rows; the least of several.
-        note: what is to be said of it.
-    """
-
-    name: str
-    difference: float | None = None
-    cosine: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What a check found.
-
-    Attributes:
-        source: the model, pinned.
-        run: the run it was pinned by, or empty.
-        contract: the model's, as run.json has it.
-        reference: what the rows were held against; None where there is nothing.
-        why: why there is nothing.
-        tolerance: for differences, stated beforehand.
-        probes: against the reference, one by one.
-        alone: rows of single samples against rows of the batch.
-        wrong: what each mistake moves rows by.
-    """
-
-    source: str
-    run: str
-    contract: dict[str, Any]
-    reference: str | None
-    why: str
-    tolerance: float
-    probes: tuple[Compared, ...]
-    alone: Compared
-    wrong: tuple[Compared, ...]
-
-    @property
-    def greatest(self) -> Compared | None:
-        """The probe with the greatest difference."""
-        told = [probe for probe in self.probes if probe.difference is not None]
-        return max(told, key=lambda probe: probe.difference or 0.0, default=None)
-
-    @property
-    def passed(self) -> bool:
-        """Whether no difference is above the tolerance; of no reference nothing can be."""
-        differences = [probe.difference for probe in (*self.probes, self.alone)]
-        return all(x is None or x <= self.tolerance for x in differences)
-
-    @property
-    def able_to_fail(self) -> bool:
-        """Whether some mistake would have been found by this tolerance."""
-        return any(self.finds(way) for way in self.wrong)
-
-    def finds(self, way: Compared) -> bool:
-        """Whether a mistake moves some row by more than the tolerance."""
-        return way.difference is not None and way.difference > self.tolerance
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        greatest = self.greatest
-        return {
-            "source": self.source,
-            "run": self.run or None,
-            "contract": self.contract,
-            "reference": self.reference,
-            "why": self.why or None,
-            "tolerance": self.tolerance,
-            "greatest": None if greatest is None else _finite(greatest.difference),
-            "passed": self.passed,
-            "able_to_fail": self.able_to_fail,
-            "probes": [_plain(probe) for probe in self.probes],
-            "alone": _plain(self.alone),
-            "wrong_ways": [{**_plain(way), "found": self.finds(way)} for way in self.wrong],
-        }
 
 
 def run_verify(registry: Registry, what: str, *, options: RunOptions) -> Verification:
@@ -149,7 +65,17 @@ def run_verify(registry: Registry, what: str, *, options: RunOptions) -> Verific
     with registry.blaming("provider", model.source.provider):
         if run is not None:
             _check_pinned(model, run)
-        return _verified(model, "" if run is None else str(run.folder), options)
+        found = {
+            f"{contract.tap}/{contract.pooling}": _verified(
+                Model(source, model.provider, model.options),
+                "" if run is None else str(run.folder),
+                options,
+            )
+            for source, contract in zip(model.sources, model.contracts, strict=True)
+        }
+        if len(found) == 1:
+            return next(iter(found.values()))
+        return together(str(model.source), model.stated(), found)
 
 
 def _check_pinned(model: Model, run: Run) -> None:
@@ -291,20 +217,6 @@ def _tolerance(model: Model) -> float:
     if dtype == "float32" and conditions(model.options.device)["device"] != "cpu":
         return _TOLERANCE_ELSEWHERE
     return _TOLERANCE[dtype]
-
-
-def _plain(compared: Compared) -> dict[str, Any]:
-    return {
-        "name": compared.name,
-        "difference": _finite(compared.difference),
-        "cosine": compared.cosine,
-        "note": compared.note or None,
-    }
-
-
-def _finite(value: float | None) -> float | None:
-    """JSON knows no infinity: the greatest number there is stands for it."""
-    return value if value is None or math.isfinite(value) else float(np.finfo(np.float64).max)
 
 
 class _Steps:
