@@ -28,13 +28,13 @@ def test_a_difference_is_exit_code_7_and_still_one_json_object(zoo, make_onnx, t
     told = zoo("verify", f"onnx:{path}", "--json").json
     assert (told["schema"], told["passed"], told["able_to_fail"]) == (1, True, True)
     assert told["greatest"] <= told["tolerance"] == 1e-4
-    done = zoo("verify", f"onnx:{path}", "--preprocess", "color=bgr", "--json")
+    done = zoo("verify", f"onnx:{path}", "--preprocess", "mean=0.2", "--json")
     assert done.code == 7
     told = json.loads(done.out)
     assert (told["passed"], told["greatest"] > 0.01) == (False, True)
     assert "more than 1e-04" in done.err
-    assert "hint: color=bgr contradicts what the model states" in done.err
-    done = zoo("verify", f"onnx:{path}", "--preprocess", "color=bgr", "--quiet", "--dtype", "auto")
+    assert "hint: mean=0.2 contradicts what the model states" in done.err
+    done = zoo("verify", f"onnx:{path}", "--preprocess", "mean=0.2", "--quiet", "--dtype", "auto")
     assert done.code == 7
     assert done.out.startswith("DIFFERENT: at most ")
     assert len(done.out.splitlines()) == 1
