@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from zoo.errors import SourceError
 from zoo.preprocess import ImageSpec
-from zoo.preprocess.plausible import contradiction, implied_range, quarrel
+from zoo.preprocess.plausible import check_beside, contradiction, implied_range, quarrel
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
@@ -67,3 +68,13 @@ def test_overrides_that_undo_the_models_own_are_named():
     assert "0..255 where" in quarrel(own, stated(1.0, (NONE, ONES)))
     assert "color bgr" in quarrel(own, stated(1 / 255, IMAGENET, color="bgr"))
     assert quarrel({}, own) == ""
+
+
+def test_a_file_beside_a_model_that_contradicts_itself_is_refused_unless_the_user_overrides():
+    odd = stated(1.0, IMAGENET)
+    with pytest.raises(SourceError, match=r"preprocess\.toml of 'onnx:m': .* in units of 0\.\.1"):
+        check_beside(odd, {}, "onnx:m")
+    with pytest.raises(SourceError):
+        check_beside(odd, {"color": "bgr"}, "onnx:m")
+    check_beside(odd, {"scale": 1.0}, "onnx:m")  # told of where the override is looked at
+    check_beside(stated(1 / 255, IMAGENET), {}, "onnx:m")

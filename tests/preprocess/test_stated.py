@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoo.errors import UsageError
-from zoo.preprocess import parse_overrides, read_toml
+from zoo.preprocess import parse_overrides, read_beside, read_toml
 
 
 def test_key_value_pairs_are_parsed_with_lists_by_semicolon():
@@ -69,3 +69,9 @@ def test_broken_toml_is_named(tmp_path):
     path.write_text("size = [")
     with pytest.raises(UsageError, match="not valid TOML"):
         read_toml(path)
+
+
+def test_a_folder_states_what_its_file_says_and_nothing_without_one(tmp_path):
+    assert read_beside(tmp_path) == {}
+    (tmp_path / "preprocess.toml").write_text("size = 10\n")
+    assert read_beside(tmp_path) == {"size": 10}

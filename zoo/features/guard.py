@@ -18,7 +18,7 @@ from zoo.errors import DataError, SourceError, UsageError, ZooError
 from zoo.features.inputs import BANDS_PER_OCTAVE, Seen, see, spec_of
 from zoo.preprocess import ImageSpec
 from zoo.preprocess.decode import decode
-from zoo.preprocess.plausible import contradiction, quarrel
+from zoo.preprocess.plausible import NUMBERS, UNITS, contradiction, quarrel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-_NUMBERS = frozenset({"scale", "mean", "std", "color"})
 _FEW = 5  # samples: fewer may look like anything
 _MANY = 16  # files that hold nothing but 0 and 1: fewer may be the black frames of a film
 _LOUD, _INT16 = 1.5, 16.0  # peaks where -1..1 is expected: float files overshoot by a little
@@ -63,7 +62,6 @@ def guard(
 
     Raises:
         UsageError: ``--preprocess`` contradicts itself or the model.
-        SourceError: the preprocessing that stands beside a model contradicts itself.
         DataError: the samples are of another scale, colour order or rate than the model takes.
     """
     tell = say or (lambda _: None)
@@ -130,21 +128,13 @@ def _apart(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _check_stated(model: Model, tell: Say) -> None:
-    given = set(model.options.preprocess) & _NUMBERS
+    given = model.options.preprocess.keys()
     problem = contradiction(model.contract.preprocess)
-    if problem and given:
-        raise UsageError(
-            f"--preprocess: {problem}",
-            hint="mean and std are in units of scale times 0..255; scale is 1/255 unless stated",
-        )
-    if problem and model.source.provider in {"onnx", "torchhub"}:  # stated in zoo's own keys
-        raise SourceError(
-            f"the preprocess.toml of '{model.source}': {problem}",
-            hint="mean and std are in units of scale times 0..255; scale is 1/255 unless stated",
-        )
+    if problem and given & NUMBERS:
+        raise UsageError(f"--preprocess: {problem}", hint=UNITS)
     if problem:
         tell(f"warning: the configuration of '{model.source}' is odd: {problem}")
-    if not given:
+    if not given & {*NUMBERS, "color"}:
         return
     try:
         own = model.provider.describe(model.source, replace(model.options, preprocess={}))

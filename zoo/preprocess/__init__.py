@@ -2,7 +2,7 @@
 
 from zoo.preprocess.audio import AudioSpec, Waveform
 from zoo.preprocess.image import ImageSpec
-from zoo.preprocess.stated import check_keys, parse_overrides, read_toml
+from zoo.preprocess.stated import check_keys, parse_overrides, read_beside, read_toml
 from zoo.preprocess.text import TextSpec
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "Waveform",
     "check_keys",
     "parse_overrides",
+    "read_beside",
     "read_toml",
 ]

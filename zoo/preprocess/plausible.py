@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from zoo.errors import SourceError
+
+NUMBERS = frozenset({"scale", "mean", "std"})  # keys of an image that make its range
+UNITS = "mean and std are in units of scale times 0..255; scale is 1/255 unless stated"
 LEVELS = 255  # of a decoded image
 # Width of a backbone's input range: 1 of [0, 1], 2 of [-1, 1], 4.5 of ImageNet's statistics, 255 of
 # raw pixels. The bounds leave a factor of 4 beyond the widest and of 5 below the narrowest known.
@@ -44,6 +48,19 @@ def contradiction(preprocess: Mapping[str, Any]) -> str:
     if top > 100 and 0 < max(abs(m) for m in mean) <= 1:
         return f"{stated} make 0..255 into {low:.4g}..{high:.4g}: mean is in units of 0..1"
     return ""
+
+
+def check_beside(preprocess: Mapping[str, Any], given: Mapping[str, Any], source: object) -> None:
+    """Raise SourceError where a preprocess.toml beside a model contradicts itself.
+
+    Args:
+        preprocess: as the contract states it.
+        given: what the user overrides; numbers of his are judged by who knows that they are his.
+        source: of the model, for the message.
+    """
+    problem = contradiction(preprocess)
+    if problem and not NUMBERS & given.keys():
+        raise SourceError(f"the preprocess.toml of '{source}': {problem}", hint=UNITS)
 
 
 def quarrel(own: Mapping[str, Any], given: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from zoo.errors import UsageError
 
+BESIDE = "preprocess.toml"
 _COMMON = frozenset({"input", "input_name", "tap", "pool"})
 _KEYS: dict[str, frozenset[str]] = {
     "image": _COMMON
@@ -34,6 +35,12 @@ _CHOICES = {
     "dtype": ("float32", "float16", "uint8"),
     "pad": ("center", "end"),
 }
+
+
+def read_beside(folder: Path) -> dict[str, Any]:
+    """The keys of a folder's preprocess.toml, none where there is none; raises as `read_toml`."""
+    path = folder / BESIDE
+    return read_toml(path) if path.is_file() else {}
 
 
 def read_toml(path: Path) -> dict[str, Any]:

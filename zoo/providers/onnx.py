@@ -17,11 +17,11 @@ from zoo.backbones.pooling import width
 from zoo.engine import FileDigests
 from zoo.errors import SourceError, TrustError, UsageError
 from zoo.plugin import Backbone, Contract, Facts, Found, LoadOptions, Provider, Reference, Source
-from zoo.preprocess import AudioSpec, ImageSpec, read_toml
-from zoo.preprocess.stated import check_keys
+from zoo.preprocess import AudioSpec, ImageSpec, read_beside
+from zoo.preprocess.plausible import check_beside
+from zoo.preprocess.stated import BESIDE, check_keys
 from zoo.providers import nearby, taps
 
-BESIDE = "preprocess.toml"
 _UNPADDED = {"padding": "none: recordings of one length run together", "mask": "none is needed"}
 
 
@@ -38,6 +38,7 @@ class OnnxProvider(Provider):
             )
         stated = _stated(path, options)
         spec = _spec(stated, source)
+        check_beside(spec.as_dict(), options.preprocess, source)
         memo = FileDigests(settings.home())
         facts = _facts(path, memo)
         tap, pooling = _tap(path, source, stated, facts)
@@ -98,10 +99,8 @@ class OnnxProvider(Provider):
         from zoo.providers.onnx_reference import onnx_reference
 
         path = _file(source)
-        beside = path.with_name(BESIDE)
-        own = read_toml(beside) if beside.is_file() else {}
-        contract = self.describe(source, options)
-        return onnx_reference(path, {**options.preprocess, **own}, contract)
+        stated = {**options.preprocess, **read_beside(path.parent)}
+        return onnx_reference(path, stated, self.describe(source, options))
 
 
 def _found(path: Path) -> Found:
@@ -166,9 +165,8 @@ def _file(source: Source) -> Path:
 
 
 def _stated(path: Path, options: LoadOptions) -> dict[str, Any]:
-    beside = path.with_name(BESIDE)
-    stated = read_toml(beside) if beside.is_file() else {}
-    stated = check_keys({**stated, **options.preprocess}, str(beside))
+    stated = {**read_beside(path.parent), **options.preprocess}
+    stated = check_keys(stated, str(path.with_name(BESIDE)))
     if stated.get("input") == "text":
         raise SourceError(
             f"'{path.name}' takes text: ONNX models of images and recordings are supported"

@@ -17,13 +17,13 @@ from zoo.engine import FileDigests
 from zoo.engine.files import write_file
 from zoo.errors import SourceError, StoreError, TrustError
 from zoo.plugin import Backbone, Contract, LoadOptions, Provider, Reference, Source
-from zoo.preprocess import ImageSpec, read_toml
-from zoo.preprocess.stated import check_keys
+from zoo.preprocess import ImageSpec, read_beside
+from zoo.preprocess.plausible import check_beside
+from zoo.preprocess.stated import BESIDE, check_keys
 from zoo.providers import state_dict, taps, torchhub_code, torchhub_entry
 from zoo.providers.torchhub_code import HUBCONF, Place
 
 _log = logging.getLogger(__name__)
-_BESIDE = "preprocess.toml"
 
 
 @dataclass(frozen=True)
@@ -67,23 +67,13 @@ class TorchHubProvider(Provider):
         from zoo.backbones.torch_trunk import ImageTrunk
 
         described, *others = (_describe(source, options) for source in sources)
-        module = _build(described.folder, described.place, options, own=described.weights is None)
-        if described.weights is not None:
-            tensors = state_dict.read_weights(described.weights)
-            state_dict.fit_weights(module, tensors, described.weights.name)
-        elif state_dict.digest(module) != described.contract.weights:
-            _memo(described.folder, described.place).unlink(missing_ok=True)
-            raise SourceError(
-                f"entry point '{described.place.entry}' brings other weights than before",
-                hint="run again to take them, or name a file with ?weights=",
-            )
-        name = described.stated.get("input_name") or torchhub_entry.first_argument(module)
+        module, name = _module(described, options)
         trunk = ImageTrunk(
             module.to(getattr(torch, options.compute_dtype)),
             described.contract,
             options,
             spec=described.spec,
-            name=str(name),
+            name=name,
         )
         trunk.also([other.contract for other in others])
         return trunk
@@ -93,15 +83,25 @@ class TorchHubProvider(Provider):
         from zoo.providers.torch_reference import torch_reference
 
         described = _describe(source, options)
-        module = _build(described.folder, described.place, options, own=described.weights is None)
-        if described.weights is not None:
-            tensors = state_dict.read_weights(described.weights)
-            state_dict.fit_weights(module, tensors, described.weights.name)
-        name = described.stated.get("input_name") or torchhub_entry.first_argument(module)
-        beside = described.folder / _BESIDE
-        own = read_toml(beside) if beside.is_file() else {}
-        stated = {**options.preprocess, **own}
-        return torch_reference(module, str(name), stated, described.contract)
+        module, name = _module(described, options)
+        stated = {**options.preprocess, **read_beside(described.folder)}
+        return torch_reference(module, name, stated, described.contract)
+
+
+def _module(described: _Described, options: LoadOptions) -> tuple[Any, str]:
+    """What the entry point gives, with the weights of the contract; and its argument's name."""
+    module = _build(described.folder, described.place, options, own=described.weights is None)
+    if described.weights is not None:
+        tensors = state_dict.read_weights(described.weights)
+        state_dict.fit_weights(module, tensors, described.weights.name)
+    elif state_dict.digest(module) != described.contract.weights:
+        _memo(described.folder, described.place).unlink(missing_ok=True)
+        raise SourceError(
+            f"entry point '{described.place.entry}' brings other weights than before",
+            hint="run again to take them, or name a file with ?weights=",
+        )
+    name = described.stated.get("input_name") or torchhub_entry.first_argument(module)
+    return module, str(name)
 
 
 def _describe(source: Source, options: LoadOptions) -> _Described:
@@ -116,6 +116,7 @@ def _describe(source: Source, options: LoadOptions) -> _Described:
         folder = torchhub_code.fetched(place, commit, offline=offline)
     stated = _stated(folder, options)
     spec = ImageSpec.from_stated(stated, str(source))
+    check_beside(spec.as_dict(), options.preprocess, source)
     tap, pooling = taps.choose(source.tap, stated, (LAST_LINEAR, "none"))
     info: dict[str, Any] = {"repository": place.repository or str(folder), "entry": place.entry}
     weights = _weights_file(source, folder)
@@ -165,9 +166,8 @@ def _check_trust(source: Source, place: Place, commit: str, options: LoadOptions
 
 
 def _stated(folder: Path, options: LoadOptions) -> dict[str, Any]:
-    beside = folder / _BESIDE
-    stated = read_toml(beside) if beside.is_file() else {}
-    stated = check_keys({**stated, **options.preprocess}, str(beside))
+    beside = folder / BESIDE
+    stated = check_keys({**read_beside(folder), **options.preprocess}, str(beside))
     if stated.get("input", "image") != "image":
         raise SourceError(f"'{beside}': torchhub: takes images so far, not {stated['input']}")
     if stated.get("layout", "nchw") != "nchw":

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from zoo import settings
 from zoo.engine.files import write_file
 from zoo.errors import SourceError, StoreError
+from zoo.preprocess.stated import BESIDE
 from zoo.providers.code_archive import unpack
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ _NAME = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.-]+\Z")
 _ENTRY = re.compile(r"[^\W\d]\w*\Z")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 _CODE = (".py", ".json", ".yaml", ".yml", ".toml", ".cfg", ".ini")
-_BESIDE = "preprocess.toml"  # enters the contract by what it states
 _MAX_REFS = 64 << 20
 _TIMEOUT = 30  # seconds without a byte
 
@@ -98,10 +98,10 @@ def digest(folder: Path) -> str:
 
 def files(folder: Path) -> list[Path]:
     """Code and configuration files of a folder, ordered by path."""
-    found = []
+    found = []  # without preprocess.toml, which enters the contract by what it states
     for base, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
-        found += [Path(base, name) for name in names if name.endswith(_CODE) and name != _BESIDE]
+        found += [Path(base, name) for name in names if name.endswith(_CODE) and name != BESIDE]
     return sorted(path for path in found if path.is_file())
 
 
