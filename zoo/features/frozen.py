@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_TWICE = 4  # samples of the first batch that run again, both times by themselves
+_TWICE = 2  # samples of the first batch that run again, both times by themselves
 _PROVEN = re.compile(r"frozen-[0-9a-f]{12}\.json\Z")
 _OPEN = re.compile(r"unproven-[0-9a-f]{12}\.json\Z")
 _SUSPECT = "rows that this process stored are suspect: remove them with zoo cache prune --key KEY"
