@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 # Samples of one pass, so that all cases together take minutes on two cores.
-SAMPLES = {"vit-s16": 192, "resnet50": 192, "minilm-l6": 1536, "wav2vec2-base": 48}
+SAMPLES = {"vit-s16": 192, "resnet50": 192, "minilm-l6": 1536, "wav2vec2-base": 96}
 _WORDS = "the of good film was what is a capital river who wrote very long not first in how".split()
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from zoo.backbones.torch_taps import LayerTap
+from zoo.backbones.torch_twin import twin
 from zoo.errors import DataError, SourceError, UsageError
 from zoo.plugin import Backbone, Contract, Features, LoadOptions
 
@@ -46,6 +47,16 @@ class TorchTrunk(Backbone):
     def module(self) -> Any:
         """The torch module itself."""
         return self._module
+
+    def twin(self) -> Self | None:
+        """One that shares the weights; None on a GPU, which one batch fills, or of unknown code."""
+        if self._device.type != "cpu":
+            return None
+        return twin(self, self._module, self._shared())
+
+    def _shared(self) -> tuple[Any, ...]:
+        """What twins have in common beside the weights."""
+        return tuple(self._taps.values())
 
     @property
     def taps(self) -> Mapping[str, Contract]:
@@ -181,6 +192,10 @@ class TextTrunk(TorchTrunk):
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
         if spec.padding == "right":
             tokenizer.padding_side = "right"
+
+    def _shared(self) -> tuple[Any, ...]:
+        """The tokenizer too, whose vocabulary may be large."""
+        return (*super()._shared(), self._tokenizer)
 
     @property
     def tokenizer(self) -> Any:

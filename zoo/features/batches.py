@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import DataError
+from zoo.features.lanes import share
 from zoo.preprocess.decode import decode
 
 if TYPE_CHECKING:
@@ -32,18 +33,22 @@ def batches(
     model: Model,
     options: ExtractOptions,
     unreadable: Unreadable,
+    *,
+    lanes: int = 1,
 ) -> Iterator[list[tuple[int, Any]]]:
     """Prepared samples in batches, decoded ahead by threads, samples of like cost together.
 
     Deterministic features take batches of one. Else a batch of images has the batch size; a batch
     of texts or recordings has what so many samples of the mean cost would cost, padding included:
-    many short ones or a few long ones.
+    many short ones or a few long ones. `lanes` that run side by side share what the backbone takes
+    at once; see `zoo.features.lanes`.
     """
     modality = model.contract.modality
     backbone = model.backbone
     size = min(options.batch_size, backbone.max_batch or options.batch_size)
     varied = modality in _SORT_WINDOW
     window = max(size * _SORT_WINDOW.get(modality, 1), options.threads)
+    size = share(size, lanes, modality)
     if model.options.deterministic:
         size, varied = 1, False
 
@@ -69,7 +74,7 @@ def batches(
             del current, future  # what is prepared goes with its batch
             costs = {i: backbone.cost(prepared) for i, prepared in ready}
             ready.sort(key=lambda pair: costs[pair[0]])  # stable: images keep their order
-            most, budget = size, backbone.max_cost or math.inf
+            most, budget = size, (backbone.max_cost or math.inf) / lanes
             if varied and ready:
                 most = backbone.max_batch or size * _MOST_TIMES
                 budget = min(budget, size * sum(costs.values()) / len(ready))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -12,12 +13,13 @@ from zoo.backbones.torch_exact import exact_arithmetic
 from zoo.errors import SourceError
 from zoo.features.batches import batches
 from zoo.features.columns import Columns, finite, pooled
+from zoo.features.lanes import Batch, side_by_side, wanted
 
 if TYPE_CHECKING:
     from zoo.features.bad import Unreadable
     from zoo.features.model import Model
     from zoo.features.options import ExtractOptions
-    from zoo.plugin import Features, Item
+    from zoo.plugin import Backbone, Features, Item
 
 
 def computed(
@@ -39,14 +41,33 @@ def forwarded(
     options: ExtractOptions,
     unreadable: Unreadable,
 ) -> Iterator[tuple[list[int], dict[str, Features]]]:
-    """Batches of item numbers and what the backbone gives for them, by tap."""
-    backbone = model.backbone
-    exact = model.options.deterministic and backbone.module() is not None
-    for batch in batches(items, todo, model, options, unreadable):
-        collated = backbone.collate([prepared for _, prepared in batch])
-        with exact_arithmetic() if exact else nullcontext():
-            outputs = model.proof.forward(collated)
-        yield [i for i, _ in batch], outputs
+    """Batches of item numbers and what the backbone gives for them, by tap.
+
+    Where the backbone has twins a batch is split, or several run at once; see `zoo.features.lanes`.
+    """
+    backbone, alone = model.backbone, model.options.deterministic
+    exact = alone and backbone.module() is not None
+    lanes = [backbone]
+    if len(todo) > 1:
+        lanes = model.proof.lanes(wanted(options.threads, options.batch_size, alone=alone))
+
+    def run(batch: Batch, lane: Backbone) -> dict[str, Features]:
+        return model.proof.forward(lane.collate([prepared for _, prepared in batch]), lane)
+
+    def wide(batch: Batch) -> bool:
+        """Whether the lanes would together hold more than the backbone takes at once."""
+        dearest = max(backbone.cost(prepared) for _, prepared in batch)
+        return len(batch) * dearest * len(lanes) > (backbone.max_cost or math.inf)
+
+    with exact_arithmetic() if exact else nullcontext():
+        if len(lanes) == 1:
+            for batch in batches(items, todo, model, options, unreadable):
+                yield [i for i, _ in batch], run(batch, backbone)
+            return
+        source = batches(items, todo, model, options, unreadable, lanes=len(lanes))
+        threads = 1 if exact else options.threads
+        for batch, outputs in side_by_side(source, run, lanes, threads=threads, wide=wide):
+            yield [i for i, _ in batch], outputs
 
 
 def rows_of(

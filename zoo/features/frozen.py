@@ -62,28 +62,39 @@ class Proof:
         self._options = options
         self._module = backbone.module()
         self._before: Mapping[str, str] = {}
+        self._twins: list[Backbone] = []
         self._ran = False
         self.stored = False
         self.proven: bool | None = True if backbone.immutable else None
         self.digest = backbone.contract.weights if backbone.immutable else ""
         if self._module is not None:
             self._check_mode("is in training mode")
-            self._before = _digests(self._module, options.threads)
+            self._before = _digests(_state(self._module), options.threads)
             self.proven = True
             self.digest = hashlib.sha256(repr(sorted(self._before.items())).encode()).hexdigest()
 
-    def forward(self, batch: Any) -> dict[str, Features]:
-        """The backbone's own forward pass.
+    def lanes(self, most: int) -> list[Backbone]:
+        """The backbone and its twins, at most so many; they are part of this proof."""
+        while len(self._twins) < most - 1:
+            twin = self.backbone.twin()
+            if twin is None:
+                break
+            self._twins.append(twin)
+        return [self.backbone, *self._twins[: most - 1]]
+
+    def forward(self, batch: Any, lane: Backbone | None = None) -> dict[str, Features]:
+        """The backbone's own forward pass, or that of a twin in a thread of its own.
 
         Raises:
             SourceError: it changed the backbone, or the same samples come out otherwise twice.
         """
         first = not self.stored and self._module is not None
         dice = _dice() if first else ()
-        outputs = self.backbone.forward(batch)
+        backbone = lane or self.backbone
+        outputs = backbone.forward(batch)
         self._ran = True
         if self._module is not None:
-            self._check_mode("switches itself to training mode")
+            self._check_mode("switches itself to training mode", lane)
         if first:
             if _dice() != dice:  # some models draw and don't use it
                 self._check_twice(batch)
@@ -96,9 +107,15 @@ class Proof:
         if self._module is None or not self._ran:
             return
         self._ran = False
-        after = _digests(self._module, self._options.threads)
+        held = _state(self._module)
+        after = _digests(held, self._options.threads)
         changed = [name for name in self._before if after.get(name) != self._before[name]]
         changed += [name for name in after if name not in self._before]
+        for twin in self._twins:
+            own = _state(twin.module())
+            moved = {name: one for name, one in own.items() if one is not held.get(name)}
+            after = _digests(moved, self._options.threads)
+            changed += [name for name in after if after[name] != self._before.get(name)]
         if changed:
             self.proven = False
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
@@ -109,8 +126,11 @@ class Proof:
                 else "its code writes to what it holds: mend it; none of its rows was stored",
             )
 
-    def _check_mode(self, what: str) -> None:
-        for name, part in self._module.named_modules():
+    def _check_mode(self, what: str, backbone: Backbone | None = None) -> None:
+        module = self._module
+        if backbone is not None and backbone is not self.backbone:
+            module = backbone.module()
+        for name, part in module.named_modules():
             if getattr(part, "training", False):
                 self.proven = False
                 raise SourceError(
@@ -183,9 +203,13 @@ def _dice() -> tuple[Any, ...]:
     return (*(state.numpy().tobytes() for state in states), random.getstate(), numpy)
 
 
-def _digests(module: Any, threads: int) -> dict[str, str]:
-    """SHA-256 in hex of every parameter and buffer, by name."""
-    state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+def _state(module: Any) -> dict[str, Any]:
+    """Every parameter and buffer by name."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def _digests(state: Mapping[str, Any], threads: int) -> dict[str, str]:
+    """SHA-256 in hex of tensors, by name."""
     with ThreadPoolExecutor(max(1, threads), thread_name_prefix="zoo-digest") as pool:
         return dict(zip(state, pool.map(_digest, state.values()), strict=True))
 

@@ -35,7 +35,7 @@ class LoadOptions:
         preprocess: keys of preprocess.toml that override what the model states.
         modality: of the data, where it is known: a model that takes several kinds goes by it.
         deterministic: equal samples must give equal bits, whatever is computed beside them. Samples
-            come one by one then, and `threads` is 1.
+            come one by one then, and `threads` is 1; twins may run beside each other.
 
     Raises:
         UsageError: a device or dtype is none of these.
@@ -247,6 +247,13 @@ class Backbone(ABC):
 
     def module(self) -> Any:
         """The torch module, where there is one, for tuning."""
+        return None
+
+    def twin(self) -> Backbone | None:
+        """Another with the same weights, not copied, that may run while this one runs.
+
+        With None, the default, one batch runs after the other, each on all threads.
+        """
         return None
 
 

@@ -37,7 +37,7 @@ class RunOptions:
             most so many of them, ``max=10`` or ``max=1%``.
         preprocess: overrides, as a TOML file, ``key=value,...`` or a mapping of its keys.
         deterministic: a sample's features are the same to the last bit whatever its batch, order
-            and threads, at the cost of batches of one and one thread for the backbone.
+            and threads, at the cost of batches of one, each on one thread.
         threads: None for all that the process may use.
         trust_repo: code of the repository that the model's source names may run. It is written to
             no run.json, and read from none.
