@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import replace
@@ -223,6 +224,7 @@ def _plan_record(  # noqa: PLR0917
         "path": None if path is None else str(path.resolve()),
         "weights_path": _absolute(model.source.weights),
         "data": _name(data),
+        "data_path": _again(data),
         "contract": model.stated(),
         "key": extracted.key,
         "column": model.column,
@@ -239,6 +241,15 @@ def _absolute(weights: str) -> str | None:
     """Where a file of ``?weights=`` lies, for predictions from another folder."""
     path = Path(weights).expanduser()
     return str(path.resolve()) if weights and path.is_file() else None
+
+
+def _again(data: Any) -> str | None:
+    """What opens the data again from another folder, too; None where it was in memory."""
+    if not isinstance(data, str | Path):
+        return None
+    there = os.path.exists(data)  # noqa: PTH110 - Path.exists raises on overlong names
+    here = there or any(sign in str(data) for sign in "{*?")
+    return str(Path(data).absolute() if here else data)
 
 
 def split_names(dataset: Dataset, plan: SplitPlan | None) -> np.ndarray:
