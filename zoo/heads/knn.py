@@ -14,6 +14,7 @@ from zoo.plugin.head import (
     Head,
     Rows,
     SearchResult,
+    fold_means,
     log_loss_sum,
     spread,
     squared_error_sums,
@@ -89,34 +90,36 @@ class KnnHead(Head):
             return self._search_numbers(rows, target, folds, grid, judged)
         codes, k = arrays.class_codes(target, rows, self.name)
         x = rows.array()
-        losses, neighbours = np.zeros(len(grid)), []
+        sums, neighbours = np.zeros((len(folds), len(grid))), []
         with arrays.data_errors(self.name):
-            for fit_on, held in folds:
+            for f, (fit_on, held) in enumerate(folds):
                 near, _ = engine.knn_search(x[fit_on], x[held], int(grid[0]), threads=self.threads)
                 labels = codes[fit_on][near]
-                losses += [log_loss_sum(_scores(labels[:, : int(s)], k), codes[held]) for s in grid]
+                sums[f] = [log_loss_sum(_scores(labels[:, : int(s)], k), codes[held]) for s in grid]
                 neighbours.append(labels)
-        losses /= judged
+        losses = sums.sum(axis=0) / judged
         self.strength = grid[int(np.argmin(losses))]
         held_scores = np.full((len(x), k), np.nan)
         for (_, held), labels in zip(folds, neighbours, strict=True):
             held_scores[held] = _scores(labels[:, : int(self.strength)], k)
-        return SearchResult(grid, losses, self.strength, held_scores)
+        means = fold_means(sums, folds)
+        return SearchResult(grid, losses, self.strength, held_scores, means)
 
     def _search_numbers(
         self, rows: Rows, target: Target, folds: Sequence[Fold], grid: Sequence[float], judged: int
     ) -> SearchResult:
         y, x = arrays.numbers(target, rows, self.name), rows.array()
-        losses, share = np.zeros(len(grid)), 1.0 / spread(y)
+        sums, share = np.zeros((len(folds), len(grid))), 1.0 / spread(y)
         with arrays.data_errors(self.name):
-            for fit_on, held in folds:
+            for f, (fit_on, held) in enumerate(folds):
                 near, _ = engine.knn_search(x[fit_on], x[held], int(grid[0]), threads=self.threads)
                 values = y[fit_on][near]  # (m, neighbours, t)
                 for s, neighbours in enumerate(grid):
                     means = values[:, : int(neighbours)].mean(axis=1)
-                    losses[s] += squared_error_sums(means, y[held]) @ share / judged
+                    sums[f, s] = squared_error_sums(means, y[held]) @ share
+        losses = sums.sum(axis=0) / judged
         self.strength = grid[int(np.argmin(losses))]
-        return SearchResult(tuple(grid), losses, self.strength)
+        return SearchResult(tuple(grid), losses, self.strength, None, fold_means(sums, folds))
 
     def scores(self, rows: Rows) -> np.ndarray:
         """(n, k) float64 log probabilities; (n, t) predictions of numbers."""

@@ -10,7 +10,7 @@ import numpy as np
 from zoo import engine
 from zoo.errors import DataError
 from zoo.heads import arrays
-from zoo.plugin.head import ArrayRows, Fold, Head, Rows, SearchResult
+from zoo.plugin.head import ArrayRows, Fold, Head, Rows, SearchResult, fold_means
 
 if TYPE_CHECKING:
     from zoo.plugin.dataset import Target
@@ -83,7 +83,8 @@ class LdaHead(Head):
                 )
                 block = ArrayRows(x[held])
                 held_scores[held] = arrays.linear_scores(block, fit.weights, fit.intercepts)
-        return SearchResult(grid, path.mean, self.strength, held_scores)
+        means = fold_means(path.losses, folds)
+        return SearchResult(grid, path.mean, self.strength, held_scores, means)
 
     def scores(self, rows: Rows) -> np.ndarray:
         """(n, k) float64: log posteriors up to what all classes share."""

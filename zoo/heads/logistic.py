@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo import engine
 from zoo.heads import arrays
-from zoo.plugin.head import FitReport, Fold, Head, Rows, SearchResult
+from zoo.plugin.head import FitReport, Fold, Head, Rows, SearchResult, fold_means
 
 if TYPE_CHECKING:
     from zoo.plugin.dataset import Target
@@ -118,7 +118,8 @@ class LogisticHead(Head):
                 x, codes, k, folds=folds, strengths=grid, threads=self.threads
             )
         self.strength = grid[path.chosen]
-        return SearchResult(grid, path.mean, self.strength, _two_columns(path.scores))
+        means = fold_means(path.losses, folds)
+        return SearchResult(grid, path.mean, self.strength, _two_columns(path.scores), means)
 
     def _search_labels(
         self,
@@ -132,15 +133,16 @@ class LogisticHead(Head):
         marks, x = arrays.marks(target, rows, self.name), rows.array()
         with arrays.data_errors(self.name):
             grid = tuple(sorted(strengths, reverse=True)) or self.strengths(rows, target)
-            losses = np.zeros(len(grid))
+            losses, sums = np.zeros(len(grid)), np.zeros((len(folds), len(grid)))
             for label in marks.T:
                 if label.min() < label.max():
                     path = engine.search_logistic(
                         x, label, 2, folds=folds, strengths=grid, threads=self.threads
                     )
                     losses += path.losses.sum(axis=0) / (judged * marks.shape[1])
+                    sums += path.losses / marks.shape[1]
         self.strength = grid[int(np.argmin(losses))]
-        return SearchResult(grid, losses, self.strength)
+        return SearchResult(grid, losses, self.strength, None, fold_means(sums, folds))
 
     def scores(self, rows: Rows) -> np.ndarray:
         """(n, k) float64; two classes get the columns 0 and z, labels their log odds."""

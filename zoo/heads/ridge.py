@@ -15,6 +15,7 @@ from zoo.plugin.head import (
     Head,
     Rows,
     SearchResult,
+    fold_means,
     log_loss_sum,
     spread,
     squared_error_sums,
@@ -110,19 +111,19 @@ class RidgeHead(Head):
             return self._search_numbers(rows, target, folds, grid)
         codes, k = arrays.class_codes(target, rows, self.name)
         x = rows.array()
-        losses, held_scores = np.zeros(len(grid)), np.full((len(x), k), np.nan)
+        sums, held_scores = np.zeros((len(folds), len(grid))), np.full((len(x), k), np.nan)
         with arrays.data_errors(self.name):
             if folds:
                 judged = arrays.require_folds(folds, self.name)
                 kept: list[list[np.ndarray]] = []
-                for fit_on, held in folds:
+                for f, (fit_on, held) in enumerate(folds):
                     path = engine.ridge_path(
                         x[fit_on], codes[fit_on], k, strengths=grid, threads=self.threads
                     )
                     scores = [_scores(fit, x[held]) for fit in path]
-                    losses += [log_loss_sum(part, codes[held]) for part in scores]
+                    sums[f] = [log_loss_sum(part, codes[held]) for part in scores]
                     kept += [scores] if judged * k * len(grid) <= _KEPT else []
-                losses /= judged
+                losses = sums.sum(axis=0) / judged
                 best = int(np.argmin(losses))
                 for number, (fit_on, held) in enumerate(folds):
                     if kept:
@@ -139,18 +140,19 @@ class RidgeHead(Head):
                 if (left_out := path[best].left_out) is not None:
                     held_scores = left_out * path[best].inverse_temperature
         self.strength = grid[best]
-        return SearchResult(grid, losses, self.strength, held_scores)
+        means = fold_means(sums, folds) if folds else None
+        return SearchResult(grid, losses, self.strength, held_scores, means)
 
     def _search_numbers(
         self, rows: Rows, target: Target, folds: Sequence[Fold], grid: Sequence[float]
     ) -> SearchResult:
         """By squared error in units of each output's variance, that none outweighs the others."""
         y = arrays.numbers(target, rows, self.name)
-        x, losses = rows.array(), np.zeros(len(grid))
+        x, sums = rows.array(), np.zeros((len(folds), len(grid)))
         with arrays.data_errors(self.name):
             if folds:
                 judged = arrays.require_folds(folds, self.name)
-                for fit_on, held in folds:
+                for f, (fit_on, held) in enumerate(folds):
                     path = engine.ridge_regression(
                         x[fit_on],
                         y[fit_on],
@@ -161,13 +163,14 @@ class RidgeHead(Head):
                     block = ArrayRows(x[held])
                     for s, fit in enumerate(path):
                         found = arrays.linear_scores(block, fit.weights, fit.intercepts)
-                        losses[s] += squared_error_sums(found, y[held]) @ (1.0 / spread(y))
-                losses /= judged
+                        sums[f, s] = squared_error_sums(found, y[held]) @ (1.0 / spread(y))
+                losses = sums.sum(axis=0) / judged
             else:
                 path = engine.ridge_regression(x, y, strengths=grid, threads=self.threads)
                 losses = _left_out_losses(path, y)
         self.strength = grid[int(np.argmin(losses))]
-        return SearchResult(tuple(grid), losses, self.strength)
+        means = fold_means(sums, folds) if folds else None
+        return SearchResult(tuple(grid), losses, self.strength, None, means)
 
     def scores(self, rows: Rows) -> np.ndarray:
         """(n, k) float64, temperature included; (n, t) predictions of numbers."""

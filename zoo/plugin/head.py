@@ -92,12 +92,15 @@ class SearchResult:
         held_scores: (n, k) float64 scores at the chosen strength of each row by a fit that did not
             see it, NaN for rows that no fold held; the run calibrates heads of classes on them.
             None where a search does not keep them: then the head's scores are believed as they are.
+        fold_losses: (folds, s) the same, mean over each fold's judged rows, NaN for a fold without
+            any; None where a search does not keep them.
     """
 
     strengths: tuple[float, ...] = ()
     losses: np.ndarray | None = None
     best: float | None = None
     held_scores: np.ndarray | None = None
+    fold_losses: np.ndarray | None = None
 
 
 class Head(ABC):
@@ -171,25 +174,31 @@ class Head(ABC):
         if target.task not in {"class", "regression", "multilabel"}:
             raise UsageError(f"head '{self.name}' has no search for task '{target.task}'")
         judged = max(1, sum(len(held) for _, held in folds))
-        losses, least = np.zeros(len(grid)), np.inf
+        sums, losses, least = np.zeros((len(folds), len(grid))), np.zeros(len(grid)), np.inf
         best, held_scores = grid[0], None
         for s, strength in enumerate(grid):  # outside, so that two sets of scores are kept, not s
             self.strength = strength
             tried = np.full((rows.shape[0], len(target.names)), np.nan)
-            for fit_on, held in folds:
+            for f, (fit_on, held) in enumerate(folds):
                 self.fit(ArrayRows(rows.gather(fit_on)), target.take(fit_on))
                 tried[held] = self.scores(ArrayRows(rows.gather(held)))
-                losses[s] += held_out_loss(tried[held], target, held)
-            losses[s] /= judged
+                sums[f, s] = held_out_loss(tried[held], target, held)
+            losses[s] = sums[:, s].sum() / judged
             if held_scores is None or losses[s] < least:
                 best, held_scores = strength, tried
                 least = np.inf if np.isnan(losses[s]) else losses[s]
         self.strength = best
-        return SearchResult(grid, losses, self.strength, held_scores)
+        return SearchResult(grid, losses, self.strength, held_scores, fold_means(sums, folds))
 
     def report(self) -> FitReport:
         """How the last fit ended."""
         return FitReport()
+
+
+def fold_means(sums: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
+    """(folds, s) means over the held rows of each fold, of sums over them."""
+    rows = np.array([[len(held)] for _, held in folds], np.float64)
+    return np.asarray(np.divide(sums, rows, out=np.full(sums.shape, np.nan), where=rows > 0))
 
 
 def held_out_loss(scores: np.ndarray, target: Target, held: np.ndarray) -> float:

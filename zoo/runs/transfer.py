@@ -19,6 +19,7 @@ from zoo.features.bad import bad_warning
 from zoo.runs.assess import Assessment, assess
 from zoo.runs.folder import Run, RunPlace, save_run
 from zoo.runs.prepare import open_data
+from zoo.runs.strengths import strength_path
 from zoo.runs.tasks import PRIMARY, check_head, head_for, predictions_table
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ def _summary(  # noqa: PLR0917
             "converged": report.converged,
             "suboptimality": report.suboptimality,
             "seconds": round(assessment.seconds, 4),
+            "path": strength_path(assessment.search),
         },
         "evaluation": {
             "protocol": plan.protocol,
