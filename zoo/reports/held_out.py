@@ -60,7 +60,7 @@ def _out_of_fold(run: Run, rows: RunRows, folds: tuple[Fold, ...], threads: int)
     out = np.full((len(rows), len(rows.target.names)), np.nan)
     for fit_on, held in folds:
         head = head_of(run, threads)
-        head.fit(ArrayRows(rows.features[fit_on]), rows.target.take(fit_on), seed=_seed(run))
+        head.fit(ArrayRows(rows.features[fit_on]), rows.target.take(fit_on), seed=seed_of(run))
         out[held] = head.scores(ArrayRows(rows.features[held]))
     return out
 
@@ -70,5 +70,6 @@ def _calibrated(run: Run, scores: np.ndarray) -> np.ndarray:
     return scores if calibration is None else calibration.apply(scores)
 
 
-def _seed(run: Run) -> int:
+def seed_of(run: Run) -> int:
+    """The seed of the run's splits and heads."""
     return int(run.plan["options"].get("seed", 0))
