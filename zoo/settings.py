@@ -42,6 +42,27 @@ def threads(requested: int | None = None) -> int:
     return max(1, min(available, int(cap))) if cap.isdigit() and int(cap) else available
 
 
+def co2_g_per_kwh(stated: float | None = None) -> tuple[float, str]:
+    """Grams of CO2 equivalents a kilowatt-hour, and who says so.
+
+    What is stated, else ``ZOO_CO2_G_PER_KWH``, else the world's average of 2023: 480 g (Ember,
+    Global Electricity Review 2024).
+
+    Raises:
+        UsageError: the value is no number of at least 0.
+    """
+    text = os.environ.get("ZOO_CO2_G_PER_KWH", "") if stated is None else str(stated)
+    if not text:
+        return 480.0, "world average of 2023 (Ember, Global Electricity Review 2024)"
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value < float("inf"):
+        raise UsageError(f"{text!r} is no number of grams of CO2 a kilowatt-hour")
+    return value, "stated"
+
+
 def disabled_plugins() -> frozenset[str]:
     """Names in ``ZOO_DISABLE_PLUGINS``; ``all`` disables every one."""
     text = os.environ.get("ZOO_DISABLE_PLUGINS", "")

@@ -89,6 +89,12 @@ coverage = _option(
     show_default=True,
     help="Share of samples whose conformal set should hold their class.",
 )
+co2 = _option(
+    "--co2-g-per-kwh",
+    type=float,
+    default=None,
+    help="Grams of CO2 a kilowatt-hour stands for in the ledger.  [default: the world's average]",
+)
 out = _option("--out", type=click.Path(path_type=Path), help="Folder of the run.")
 on_bad = _option(
     "--on-bad",

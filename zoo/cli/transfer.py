@@ -31,6 +31,7 @@ _LABELS: dict[str, str | None] = {
 @common.columns
 @common.head
 @common.coverage
+@common.co2
 @common.out
 @common.features
 @common.compute
@@ -99,6 +100,10 @@ def lines(run: Run) -> list[str]:
         before = evaluation["metrics"]["log_loss_uncalibrated"]["value"]
         on = f"{calibration['method']}, on {calibration['rows']} out-of-fold rows"
         out.append(f"calibration       {on}; log loss without: {before:.3f}")
+    if ledger := summary.get("ledger"):
+        from zoo.runs.ledger import ledger_line
+
+        out.append(f"ledger            {ledger_line(ledger)}")
     return [*out, f"run       {summary['run']}"]
 
 

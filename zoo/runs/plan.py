@@ -41,6 +41,8 @@ class RunOptions:
         threads: None for all that the process may use.
         trust_repo: code of the repository that the model's source names may run. It is written to
             no run.json, and read from none.
+        co2_g_per_kwh: grams of CO2 that a kilowatt-hour stands for in the ledger; None for the
+            world's average, see `zoo.settings.co2_g_per_kwh`.
         progress: called with samples done and samples to do.
         say: called with each line worth a user's notice.
     """
@@ -65,6 +67,7 @@ class RunOptions:
     on_bad: str = "skip"
     offline: bool = False
     trust_repo: bool = False
+    co2_g_per_kwh: float | None = None
     progress: Progress | None = None
     say: Say = _silent
 
@@ -84,6 +87,7 @@ class RunOptions:
             raise UsageError(f"seed {self.seed} is negative")
         if not 0.0 < self.coverage < 1.0:
             raise UsageError(f"coverage {self.coverage} does not lie between 0 and 1")
+        settings.co2_g_per_kwh(self.co2_g_per_kwh)  # refuses what is no such number
 
     def check_pooled(self) -> None:
         """Raise UsageError where samples would have any number of rows, which no head takes."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,9 @@ from zoo.errors import DataError
 from zoo.features import extract, open_model
 from zoo.features.bad import bad_warning
 from zoo.runs.assess import Assessment, assess
+from zoo.runs.energy import Meter
 from zoo.runs.folder import Run, RunPlace, save_run
+from zoo.runs.ledger import make_ledger
 from zoo.runs.prepare import open_data
 from zoo.runs.strengths import strength_path
 from zoo.runs.tasks import PRIMARY, check_head, head_for, predictions_table
@@ -46,7 +46,8 @@ def run_transfer(
     plan = {"verb": "transfer", "model": model, "data": _name(data), **options.as_dict()}
     registry.observe("zoo_run_started", plan=plan)
     try:
-        run = _transfer(registry, model, data, labels, options)
+        with Meter(gpu=options.device != "cpu") as meter:
+            run = _transfer(registry, model, data, labels, options, meter)
     except BaseException as error:
         registry.observe("zoo_run_failed", plan=plan, error=error)
         raise
@@ -54,8 +55,9 @@ def run_transfer(
     return run
 
 
-def _transfer(registry: Registry, source: str, data: Any, labels: Any, options: RunOptions) -> Run:
-    started = time.perf_counter()
+def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
+    registry: Registry, source: str, data: Any, labels: Any, options: RunOptions, meter: Meter
+) -> Run:
     if options.head != "auto":
         registry.create("head", options.head)  # a wrong name costs nothing
     RunPlace.of(options.out, source, _name(data), options.head)  # nor does a taken place
@@ -66,6 +68,7 @@ def _transfer(registry: Registry, source: str, data: Any, labels: Any, options: 
     options = replace(options, head=head_for(dataset.target.task, options.head))
     make_head = _head_maker(registry, options.head, dataset)
     place = RunPlace.of(options.out, source, _name(data), options.head)
+    meter.lap("data")
     with registry.blaming("provider", model.source.provider):
         extracted = extract(dataset, model, options.extract_options())
     _say_notes(extracted, options)
@@ -89,7 +92,18 @@ def _transfer(registry: Registry, source: str, data: Any, labels: Any, options: 
             f"{report.suboptimality:.1e} of its objective from the optimum"
         )
     summary = _summary(source, model, extracted, plan, assessment, options)
-    ledger = _ledger(extracted, assessment, time.perf_counter() - started)
+    meter.lap("assessment")
+    meter.lap("verdict")
+    ledger = make_ledger(
+        meter,
+        extracted,
+        model=model,
+        assessment=assessment,
+        plan=plan,
+        options=options,
+        verdict=summary["verdict"],
+    )
+    summary["ledger"] = ledger
     return save_run(
         place,
         summary,
@@ -262,25 +276,6 @@ def split_names(dataset: Dataset, plan: SplitPlan | None) -> np.ndarray:
     if plan is not None:
         names[plan.train], names[plan.val], names[plan.test] = "train", "val", "test"
     return names
-
-
-def _ledger(extracted: Extracted, assessment: Assessment, total: float) -> dict[str, Any]:
-    peak = None
-    if sys.platform != "win32":
-        import resource
-
-        unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return {
-        "seconds": {
-            "features": round(extracted.seconds, 4),
-            "head": round(assessment.seconds, 4),
-            "evaluation": round(assessment.evaluation_seconds, 4),
-            "total": round(total, 4),
-        },
-        "peak_memory_bytes": peak,
-        "energy_joules": None,
-    }
 
 
 def _name(data: Any) -> str:
