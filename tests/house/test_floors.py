@@ -18,7 +18,7 @@ FLOORS = [
     ["data", "preprocess", "backbones", "metrics"],
     ["providers", "heads", "scores"],
     ["features"],
-    ["tuning", "adaptation", "sklearn"],
+    ["tuning", "adaptation", "sklearn", "baselines"],
     ["runs", "testing"],
     ["reports", "exporters", "serving"],
     ["cli"],

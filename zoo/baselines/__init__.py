@@ -1,0 +1,5 @@
+"""What a transfer is measured against: learners from scratch, and backbones of random weights."""
+
+from zoo.baselines.scratch import Learned, learn_scratch
+
+__all__ = ["Learned", "learn_scratch"]
