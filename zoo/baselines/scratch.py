@@ -9,9 +9,8 @@ processor, and would come out otherwise.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,10 @@ import numpy as np
 
 from zoo.baselines.images import Images
 from zoo.baselines.objectives import Objective
+from zoo.baselines.recordings import Recordings
 from zoo.baselines.searching import Clock, search
+from zoo.baselines.texts import Texts
+from zoo.baselines.torch_state import borrowed
 from zoo.baselines.training import judged
 from zoo.errors import MissingExtraError, UsageError
 from zoo.preprocess.decode import decode, quiet_decoding
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from zoo.features import Progress
     from zoo.plugin import Item, Target
 
-LEARNERS: dict[str, type[Learner]] = {"image": Images}
+LEARNERS: dict[str, type[Learner]] = {"image": Images, "text": Texts, "audio": Recordings}
 _LOOKED_AT = 48  # training samples that settle the inputs' size
 _CHUNK = 64  # samples between two looks at the clock
 _READING = 0.5  # of the budget: training samples that are not read then are left out
@@ -99,7 +101,7 @@ def learn_scratch(
     clock = Clock(budget)
     learner = LEARNERS[modality]()
     known = target.values[rows[0]]
-    with _one_thread():
+    with borrowed(1):
         rows[0] = _read(learner, items, modality, rows, threads=threads, clock=clock, seed=seed)
         objective = Objective(target.take(np.concatenate(rows)), known)
         places = np.split(np.arange(sum(map(len, rows))), np.cumsum([len(r) for r in rows[:2]]))
@@ -149,20 +151,6 @@ def _require_torch() -> None:
         importlib.import_module("torch")
     except ImportError as error:
         raise MissingExtraError("torch", "", package="torch>=2.10") from error
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread of torch's, and its generator for us alone; both are put back."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _read(

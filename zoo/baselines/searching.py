@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _TRIAL = 0.12  # of the time left, the most that one configuration's trial takes
 _LEAST = 3  # epochs: fewer tell nothing of a configuration
-_SPARE = 1.15  # estimates of time are multiplied by it
+_TIMED = 3  # batches by which the pace is foreseen
+_SPARE = 1.1  # estimates of time are multiplied by it
 
 
 class Clock:
@@ -97,6 +98,8 @@ def search(
         progress: epochs done and planned.
     """
     grid = learner.grid
+    if objective.lifts:  # both ways with the safest, and lifted with the others
+        grid = (grid[0], *({**one, "lift": True} for one in grid))
     epochs = learner.work(len(fit))
     told = _Told(max(4, epochs // 4) * len(grid) + 2 * epochs, progress)
     to_train, to_judge = _pace(learner, objective, fit, held, seed)
@@ -131,7 +134,7 @@ def search(
     cut = short < max(4, epochs // 4)
     tried = [trained(one, fit, held, short, short) for one in grid if short >= _LEAST]
     if tried and not tried[-1].cut:
-        to_train = max(one.seconds / one.samples for one in tried) * _SPARE
+        to_train = sum(t.seconds for t in tried) / sum(t.samples for t in tried) * _SPARE
     chosen = max(tried, key=_quality).configuration if tried else grid[0]
     plan = min(epochs, max(1, fits(1.0, len(fit))))
     best = max([*tried, trained(chosen, fit, held, plan, plan)], key=_quality)
@@ -151,15 +154,16 @@ def _quality(training: Training) -> tuple[float, float]:
 def _pace(
     learner: Learner, objective: Objective, fit: np.ndarray, held: np.ndarray, seed: int
 ) -> tuple[float, float]:
-    """Seconds a sample takes in training and in judging, with some to spare: of second batches."""
+    """Seconds a sample takes in training and in judging, with some to spare."""
     network = start(learner, objective, learner.grid[-1], seed)
     trial = Training(learner.grid[-1], network, 0)
     out = []
-    for some, run in ((fit, _learn), (held, judged)):
-        run(learner, objective, trial, some[:8])
-        begin = time.perf_counter()
-        run(learner, objective, trial, some[:BATCH])
-        out.append((time.perf_counter() - begin) / len(some[:BATCH]) * _SPARE)
+    for some, run in ((fit[:BATCH], _learn), (held[:BATCH], judged)):
+        times = [time.perf_counter()]
+        for _ in range(_TIMED + 1):  # the first makes ready
+            run(learner, objective, trial, some)
+            times.append(time.perf_counter())
+        out.append(float(np.median(np.diff(times)[1:])) / len(some) * _SPARE)
     return out[0], out[1]
 
 
