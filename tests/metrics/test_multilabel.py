@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    log_loss,
+    roc_auc_score,
+)
 
 from zoo.errors import DataError, UsageError
 from zoo.metrics import evaluate_multilabel
@@ -28,6 +34,7 @@ def test_values_agree_with_scikit_learn(n, labels):
         "macro_f1": f1_score(marks, told, average="macro" if labels > 1 else "binary"),
         "micro_f1": f1_score(marks.ravel(), told.ravel()),
         "mean_average_precision": average_precision_score(marks, scores),
+        "auroc": roc_auc_score(marks, scores),
         "subset_accuracy": accuracy_score(marks, told),
         "log_loss": np.mean([log_loss(marks[:, j], p[:, j]) for j in range(labels)]),
     }

@@ -44,6 +44,7 @@ def test_a_calibrated_assessment_is_of_calibrated_probabilities(make_head, n):
         "accuracy",
         "balanced_accuracy",
         "macro_f1",
+        "auroc",
         "log_loss",
         "brier",
         "ece",

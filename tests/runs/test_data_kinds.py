@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 
+import numpy as np
 import pytest
 
 import zoo
@@ -100,6 +101,71 @@ def test_groups_never_straddle_whatever_the_data(kinds, kind):
 def test_a_folder_has_no_column_of_groups(kinds):
     with pytest.raises(UsageError, match="--group 'who' names a column, and a folder has none"):
         zoo.extract(MODEL, str(kinds["folder"]), group="who")
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k != "folder"])
+def test_metrics_are_told_apart_by_a_column_whatever_the_data(kinds, kind, tmp_path):
+    data = str(have(kinds, kind))
+    run = zoo.transfer(MODEL, data, head="knn", slices=["who", "label"], out=tmp_path / "run")
+    who, label = run.summary["evaluation"]["slices"]
+    assert [(v["value"], v["rows"]) for v in who["values"]] == [
+        ("g0", 5),
+        ("g1", 5),
+        ("g2", 5),
+        ("g3", 5),
+        ("g4", 4),
+    ]
+    assert [(v["value"], v["rows"]) for v in label["values"]] == [("dark", 12), ("light", 12)]
+    assert run.plan["options"]["slices"] == ["who", "label"]
+    with pytest.raises(UsageError, match="--slice 'nose'") as error:
+        zoo.transfer(MODEL, data, slices=["nose"])
+    assert "'who'" in error.value.hint
+
+
+def test_a_folder_has_no_column_to_slice_by(kinds):
+    with pytest.raises(UsageError, match="--slice 'who' names a column, and a folder has none"):
+        zoo.transfer(MODEL, str(kinds["folder"]), slices=["who"])
+
+
+def test_items_in_memory_are_sliced_by_columns_of_their_frame(kinds, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    files = sorted(kinds["folder"].glob("*/*.png"))
+    frame = pandas.DataFrame(
+        {
+            "picture": [str(p) for p in files],
+            "label": [p.parent.name for p in files],
+            "size": [None, 1, 2] * 8,
+        }
+    )
+    run = zoo.transfer(MODEL, frame, input="picture", slices=["size"], out=tmp_path / "run")
+    (column,) = run.summary["evaluation"]["slices"]
+    assert [v["value"] for v in column["values"]] == ["", "1.0", "2.0"]
+    with pytest.raises(UsageError, match="--slice 'nose': the DataFrame") as error:
+        zoo.transfer(MODEL, frame, input="picture", slices=["nose"])
+    assert error.value.hint == "it has 'picture', 'label', 'size'"
+    with pytest.raises(UsageError, match="--slice 'size': this data"):
+        zoo.transfer(MODEL, list(frame["picture"]), list(frame["label"]), slices=["size"])
+
+
+def test_an_npz_file_is_sliced_by_its_arrays(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (30, 8, 8), dtype=np.uint8)
+    y, where = np.arange(30) % 2, np.resize(np.array(["a", "b", "c"]), 30)
+    np.savez(tmp_path / "d.npz", x=x, y=y, where=where, other=where[:9])
+    data = str(tmp_path / "d.npz")
+    run = zoo.transfer(MODEL, data, head="knn", slices=["where"], out=tmp_path / "run")
+    (column,) = run.summary["evaluation"]["slices"]
+    assert [(v["value"], v["rows"]) for v in column["values"]] == [("a", 10), ("b", 10), ("c", 10)]
+    with pytest.raises(UsageError, match="--slice 'nose'"):
+        zoo.transfer(MODEL, data, slices=["nose"])
+    with pytest.raises(DataError, match=r"'other' are <U1 \(9,\)"):
+        zoo.transfer(MODEL, data, slices=["other"])
+
+
+def test_a_column_that_is_the_input_is_none_to_slice_by(kinds):
+    with pytest.raises(UsageError, match="--slice 'file_name'") as error:
+        zoo.transfer(MODEL, str(kinds["table"]), slices=["file_name"])
+    assert error.value.hint == "it has 'label', 'who'"
 
 
 def test_rows_without_a_label_are_kept_and_not_trained_on(kinds, tmp_path):

@@ -95,6 +95,12 @@ co2 = _option(
     default=None,
     help="Grams of CO2 a kilowatt-hour stands for in the ledger.  [default: the world's average]",
 )
+slices = _option(
+    "--slice",
+    "slices",
+    multiple=True,
+    help="Column by whose values metrics are told apart; one each time.",
+)
 out = _option("--out", type=click.Path(path_type=Path), help="Folder of the run.")
 on_bad = _option(
     "--on-bad",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _LABELS: dict[str, str | None] = {
     "brier": "Brier score",
+    "auroc": "AUROC",
     "ece": "calibration error",
     "conformal_coverage": "in conformal set",
     "conformal_set_size": "classes in a set",
@@ -29,6 +30,7 @@ _LABELS: dict[str, str | None] = {
 @common.model
 @common.data
 @common.columns
+@common.slices
 @common.head
 @common.coverage
 @common.co2
@@ -96,6 +98,7 @@ def lines(run: Run) -> list[str]:
         value, low, high = (_number(name, metric[part]) for part in ("value", "low", "high"))
         value += f"   95 % interval {low} to {high}"
         out.append(f"{label:<18}{value}" + (f"   on {how}" if name == primary else ""))
+    out += _slices(evaluation)
     if calibration := summary.get("calibration"):
         before = evaluation["metrics"]["log_loss_uncalibrated"]["value"]
         on = f"{calibration['method']}, on {calibration['rows']} out-of-fold rows"
@@ -105,6 +108,22 @@ def lines(run: Run) -> list[str]:
 
         out.append(f"ledger            {ledger_line(ledger)}")
     return [*out, f"run       {summary['run']}"]
+
+
+def _slices(evaluation: dict[str, Any]) -> list[str]:
+    """A line for each column that metrics are told apart by: its worst value."""
+    primary, out = evaluation["primary"], []
+    for column in evaluation.get("slices") or ():
+        values = column["values"]
+        worst = min(values, key=lambda v: v["metrics"][primary]["value"])
+        metric = worst["metrics"][primary]
+        value, low, high = (_number(primary, metric[part]) for part in ("value", "low", "high"))
+        count = len(values) + len(column["left_out"])
+        called = f"lowest {value} ({low} to {high}) for {worst['value'] or 'blank'!r}"
+        out.append(
+            f"by {column['column'][:40]:<14} {count} values, {called} on {worst['rows']} rows"
+        )
+    return out
 
 
 def _outputs(summary: dict[str, Any]) -> str:

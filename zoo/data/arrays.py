@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.columns import no_slice
 from zoo.data.names import existing, listed, short_name, shown, text_name
 from zoo.data.targets import Cell, check_task, label_text, target_of, unlabelled
 from zoo.errors import DataError
@@ -66,8 +67,10 @@ class ArraysReader(DatasetReader):
         return _joined(parts, name, short_name(path), options)
 
 
-# split, inputs, labels, groups
-_Part = tuple[str | None, np.ndarray, "np.ndarray | None", "np.ndarray | None"]
+# split, inputs, labels, groups, slices
+_Part = tuple[
+    str | None, np.ndarray, "np.ndarray | None", "np.ndarray | None", dict[str, np.ndarray]
+]
 
 
 def _parts(file: Mapping[str, np.ndarray], name: str, options: DataOptions) -> list[_Part]:
@@ -87,6 +90,11 @@ def _parts(file: Mapping[str, np.ndarray], name: str, options: DataOptions) -> l
             f"it has {listed(there)}",
             hint="name the array of groups with --group",
         )
+    slices = {}
+    for own in options.slices if options.labelled else ():
+        slices[own] = _choose(there, (own,))
+        if slices[own].keys() != inputs.keys():
+            raise no_slice(own, shown(name), [array for array in there if array not in inputs])
     if options.labelled and targets.keys() != inputs.keys():
         lacking = sorted((s or "") for s in inputs.keys() ^ targets.keys())
         of = f" for {listed(lacking)}" if any(lacking) else ""
@@ -101,6 +109,7 @@ def _parts(file: Mapping[str, np.ndarray], name: str, options: DataOptions) -> l
             file[inputs[split]],
             file[targets[split]] if options.labelled else None,
             file[groups[split]] if groups else None,
+            {own: file[arrays[split]] for own, arrays in slices.items()},
         )
         for split in inputs
     ]
@@ -122,8 +131,9 @@ def _joined(parts: list[_Part], file: str, name: str, options: DataOptions) -> D
     columns: dict[str, list[Cell]] = {}
     split: list[str] = []
     groups: list[str] = []
+    slices: dict[str, list[str]] = {}
     modalities = set()
-    for kind, inputs, targets, members in parts:
+    for kind, inputs, targets, members, beside in parts:
         where = f"{shown(file)}{f' ({kind})' if kind else ''}"
         modality, samples = samples_of(inputs, where)
         modalities.add(modality)
@@ -140,6 +150,9 @@ def _joined(parts: list[_Part], file: str, name: str, options: DataOptions) -> D
                 columns.setdefault(column, []).extend(cells)
         if members is not None:
             groups += _groups(members, len(samples), f"{where}: groups")
+        for own, values in beside.items():
+            named = _groups(values, len(samples), f"{where}: {shown(own)}")
+            slices.setdefault(own, []).extend(named)
     if not items:
         raise DataError(f"{shown(file)} holds no rows")
     if len(modalities) > 1:
@@ -150,7 +163,8 @@ def _joined(parts: list[_Part], file: str, name: str, options: DataOptions) -> D
         target, notes = target_of(columns, where="the label array", task=options.task)
     given = tuple(split) if split and options.labelled else None
     grouped = np.array(groups, dtype=np.str_) if options.group else None
-    return Dataset(name, modalities.pop(), tuple(items), target, given, grouped, notes)
+    told = {own: np.array(values, dtype=np.str_) for own, values in slices.items()}
+    return Dataset(name, modalities.pop(), tuple(items), target, given, grouped, notes, told)
 
 
 def _groups(members: np.ndarray, n: int, where: str) -> list[str]:

@@ -9,7 +9,7 @@ from zoo.data.names import listed, shown
 from zoo.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from zoo.plugin import DataOptions
 
@@ -30,6 +30,7 @@ class Columns:
     targets: tuple[str, ...]
     group: str | None
     split: str | None
+    slices: tuple[str, ...] = ()
 
     @classmethod
     def among(
@@ -47,7 +48,7 @@ class Columns:
         wanted and they are not asked for as something else.
 
         Raises:
-            UsageError: the options name several inputs.
+            UsageError: the options name several inputs, or a slice that is not there.
             DataError: a column is missing from what there is, or there twice.
         """
         if "," in options.input:
@@ -63,7 +64,12 @@ class Columns:
         taken = (columns.input, columns.group, *columns.targets)
         group = _GROUP if _GROUP in there and _GROUP not in taken else None
         split = _SPLIT if _SPLIT in there and _SPLIT not in taken else None
-        columns = replace(columns, group=columns.group or group, split=split)
+        group = columns.group or group
+        columns = replace(columns, group=group, split=split, slices=options.slices)
+        for column in columns.slices:
+            if column not in there or column == columns.input:
+                others = [name for name in there if name != columns.input]
+                raise no_slice(column, where, others)
         columns.check(there, where)
         return columns
 
@@ -80,8 +86,17 @@ class Columns:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns to read: the input first."""
-        chosen = (self.input, *self.targets, self.group, self.split)
-        return tuple(name for name in chosen if name is not None)
+        chosen = (self.input, *self.targets, self.group, self.split, *self.slices)
+        return tuple(dict.fromkeys(name for name in chosen if name is not None))
+
+
+def no_slice(column: str, where: str, there: Iterable[str]) -> UsageError:
+    """What to raise where samples cannot be told apart by a column."""
+    names = listed(there)
+    return UsageError(
+        f"--slice {shown(column)}: {where} has no such column to slice by",
+        hint=f"it has {names}" if names else "it has no columns: give a table, or leave it out",
+    )
 
 
 def target_columns(options: DataOptions, default: str = DEFAULT_TARGET) -> tuple[str, ...]:

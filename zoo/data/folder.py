@@ -41,7 +41,13 @@ class FolderReader(DatasetReader):
     def read(self, reference: str, options: DataOptions) -> Dataset:
         """The files, ordered by split (train, val, test) and then by path in code points."""
         check_task(options)
-        no_columns("a folder", input_=options.input, target=options.target, group=options.group)
+        no_columns(
+            "a folder",
+            input_=options.input,
+            target=options.target,
+            group=options.group,
+            slices=options.slices,
+        )
         root = existing(reference)
         if not root.is_dir():
             return _single(root, options)

@@ -39,7 +39,7 @@ class ListedReader(DatasetReader):
     def read(self, reference: str, options: DataOptions) -> Dataset:
         """The rows in the table's order; for prediction every file of the folder."""
         root = existing(reference)
-        if options.input or options.target or options.group:
+        if options.input or options.target or options.group or options.slices:
             return _listed(root, options)
         if not options.labelled:
             return FolderReader().read(reference, options)

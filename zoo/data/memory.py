@@ -5,16 +5,25 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from zoo.data.arrays import SINGLE, labels_of, samples_of
-from zoo.data.columns import TEXT_COLUMN, target_columns
+from zoo.data.columns import TEXT_COLUMN, no_slice, target_columns
 from zoo.data.frames import column, column_names, is_frame
 from zoo.data.names import listed, modality_of, shown, text_name
-from zoo.data.targets import Cell, check_task, label_cell, label_text, target_of, unlabelled
+from zoo.data.targets import (
+    Cell,
+    check_task,
+    label_cell,
+    label_text,
+    slice_text,
+    target_of,
+    unlabelled,
+)
 from zoo.errors import DataError
 from zoo.plugin import DataOptions, Dataset, Item, Target
 from zoo.plugin.dataset import SPLITS
@@ -94,7 +103,14 @@ def from_frame(frame: Any, labels: Any, options: DataOptions, *, name: str = "da
         targets = target_columns(options)
         labels = {target: column(frame, target, hint) for target in targets}
     groups = column(frame, options.group, hint) if options.group else None
-    return from_items(items, labels, name=name, groups=groups, task=options.task)
+    made = from_items(items, labels, name=name, groups=groups, task=options.task)
+    slices = {}
+    for own in options.slices if options.labelled else ():
+        if own not in names:
+            raise no_slice(own, "the DataFrame", names)
+        values = [slice_text(value, where=own) for value in column(frame, own, hint)]
+        slices[own] = np.array(values, dtype=np.str_)
+    return replace(made, slices=slices)
 
 
 def _label_columns(labels: Any, n: int, name: str) -> dict[str, list[Cell]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from zoo.errors import DataError, UsageError
@@ -82,9 +82,17 @@ def short_name(path: Path) -> str:
     return text_name(real.name if real.is_dir() else real.stem) or "data"
 
 
-def no_columns(kind: str, *, input_: str = "", target: str = "", group: str = "") -> None:
+def no_columns(
+    kind: str,
+    *,
+    input_: str = "",
+    target: str = "",
+    group: str = "",
+    slices: Sequence[str] = (),
+) -> None:
     """Refuse options that name columns where the data has none."""
-    for option, value in (("--input", input_), ("--target", target), ("--group", group)):
+    named = (("--input", input_), ("--target", target), ("--group", group))
+    for option, value in (*named, *(("--slice", name) for name in slices)):
         if value:
             raise UsageError(
                 f"{option} {shown(value)} names a column, and {kind} has none",

@@ -27,7 +27,7 @@ from zoo.data.named_files import are_files, named_files, one_modality, split_by_
 from zoo.data.names import existing, listed, short_name, shown, split_of
 from zoo.data.rows import Row, dataset_of
 from zoo.data.shards import Shard, expanded, holds, shards
-from zoo.data.targets import check_task, label_cell, label_text
+from zoo.data.targets import check_task, label_cell, label_text, slice_text
 from zoo.errors import DataError
 from zoo.plugin import DataOptions, Dataset, DatasetReader, Item
 from zoo.plugin.dataset import SPLITS
@@ -157,8 +157,12 @@ class _Table:
             sample = Cell(self._shelf, column, at) if encoded else row[columns.input]
             if sample is None:
                 raise DataError(f"{where}: {shown(columns.input)} is empty")
+            slices = tuple(
+                slice_text(self._told.label(name, row[name], where), where=where)
+                for name in columns.slices
+            )
             item = Item(f"{self._shard.name}:{at + 1}", sample)
-            rows.append(Row(item, targets, group, split))
+            rows.append(Row(item, targets, group, split, slices))
         if len(rows) != count:
             raise DataError(f"{called} promises {count} rows, not {len(rows)}")
         if encoded:

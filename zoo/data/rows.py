@@ -26,12 +26,14 @@ class Row:
         cells: of each target column as text, several of a list; None or blank is unlabelled.
         group: rows of one group never straddle a split; blank is no group.
         split: as the data calls it, such as ``dev``; blank for none.
+        slices: of each column that the user slices by, as text.
     """
 
     item: Item
     cells: tuple[Cell, ...] = ()
     group: str = ""
     split: str = ""
+    slices: tuple[str, ...] = ()
 
 
 def dataset_of(
@@ -72,7 +74,11 @@ def dataset_of(
         if not options.group:
             told += (f"column {shown(group)}: rows of one group never straddle a split",)
     items = tuple(row.item for row in rows)
-    return Dataset(name, modality, items, made, split, groups, (*rules, *notes, *told))
+    slices = {
+        column: np.array([row.slices[i] for row in rows], dtype=np.str_)
+        for i, column in enumerate(options.slices)
+    }
+    return Dataset(name, modality, items, made, split, groups, (*rules, *notes, *told), slices)
 
 
 def _by_split(

@@ -17,7 +17,7 @@ from zoo.data.home import Home
 from zoo.data.named_files import are_files, named_files, one_modality, split_by_folder
 from zoo.data.names import existing, listed, modality_of, short_name, shown, split_of, text_name
 from zoo.data.rows import Row, dataset_of
-from zoo.data.targets import check_task, label_cell, label_text
+from zoo.data.targets import check_task, label_cell, label_text, slice_text
 from zoo.errors import DataError
 from zoo.plugin import DataOptions, Dataset, DatasetReader, Item
 from zoo.plugin.dataset import SPLITS
@@ -175,6 +175,7 @@ def _delimited_rows(
         header: list[str] | None = None
         columns: Columns | None = None
         at: list[int | None] = []
+        last = 0
         rows: list[Row] = []
         for cells in _lines(reader, name):
             start, end = end + 1, reader.line_num
@@ -184,6 +185,8 @@ def _delimited_rows(
                 header = cells
                 columns = choose(header, shown(name))
                 wanted = (columns.input, columns.group, columns.split, *columns.targets)
+                wanted += columns.slices
+                last = len(wanted) - len(columns.slices)
                 at = [None if c is None else header.index(c) for c in wanted]
                 continue
             if len(cells) != len(header):
@@ -194,8 +197,9 @@ def _delimited_rows(
                 )
             got = ["" if i is None else cells[i] for i in at]
             item = Item(f"{name}:{len(rows) + 1}", got[0])
-            targets = tuple(cell or None for cell in got[3:])
-            rows.append(Row(item, targets, got[1].strip(), got[2].strip()))
+            targets = tuple(cell or None for cell in got[3:last])
+            slices = tuple(cell.strip() for cell in got[last:])
+            rows.append(Row(item, targets, got[1].strip(), got[2].strip(), slices))
     finally:
         csv.field_size_limit(limit)
     if columns is None:
@@ -242,8 +246,9 @@ def _json_rows(name: str, text: str, choose: _Choose) -> tuple[Columns | None, l
             None if column is None else label_text(value[column], where=where)
             for column in (columns.group, columns.split)
         )
+        slices = tuple(slice_text(value[column], where=where) for column in columns.slices)
         item = Item(f"{name}:{len(rows) + 1}", sample)
-        rows.append(Row(item, targets, (group or "").strip(), (split or "").strip()))
+        rows.append(Row(item, targets, (group or "").strip(), (split or "").strip(), slices))
     return columns, rows
 
 

@@ -103,6 +103,16 @@ def label_text(value: object, *, where: str) -> str | None:
     raise DataError(f"{where}: a label is a {type(value).__name__}, not one value or a list")
 
 
+def slice_text(value: object, *, where: str) -> str:
+    """A value to slice by as text, blank where there is none; lists have ``|`` between.
+
+    Raises:
+        DataError: the value is an object or something else that is neither.
+    """
+    cell = label_cell(value, where=where)
+    return "|".join(cell) if isinstance(cell, tuple) else (cell or "").strip()
+
+
 def label_cell(value: object, *, where: str) -> Cell:
     """One sample's label, or several of a list, tuple, set or array, as text.
 

@@ -30,6 +30,7 @@ class ToyReader(DatasetReader):
             input_=options.input,
             target=options.target,
             group=options.group,
+            slices=options.slices,
         )
         if reference not in BUNDLED:
             raise DataError(

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from zoo.data.columns import no_slice
 from zoo.data.names import existing, listed, modality_of, short_name, shown
 from zoo.data.rows import Row, dataset_of
 from zoo.data.shards import expanded, holds, shards
 from zoo.data.tar_index import Member, members
-from zoo.data.targets import Cell, check_task, label_cell
+from zoo.data.targets import Cell, check_task, label_cell, slice_text
 from zoo.errors import DataError
 from zoo.plugin import DataOptions, Dataset, DatasetReader, Item
 
@@ -120,6 +121,7 @@ class _Choice:
     group: str
     extensions: frozenset[str]
     labelled: bool
+    slices: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, samples: list[_Sample], options: DataOptions) -> _Choice:
@@ -145,7 +147,8 @@ class _Choice:
             for name in filter(None, (label, group)):
                 if name not in there and "json" not in there:
                     raise _lacks(f".{name}", there)
-        return cls(chosen, label, group, there, options.labelled)
+        slices = options.slices if options.labelled else ()
+        return cls(chosen, label, group, there, options.labelled, slices)
 
     def rows(self, samples: list[_Sample]) -> tuple[list[Row], str, tuple[str, ...]]:
         """The rows that have an input, of the commoner modality, which that is, and notes."""
@@ -165,13 +168,7 @@ class _Choice:
         kinds = Counter(kind for kind, _ in made)
         if not kinds:
             raise _lacks("inputs", self.extensions)
-        wanted = (self.label, self.group) if self.labelled else ()
-        for name in filter(None, wanted):
-            if name not in self.extensions and name not in seen:
-                raise DataError(
-                    f"no .json has a field {shown(name)}; they have {listed(sorted(seen))}",
-                    hint=_HINT,
-                )
+        self._check(seen)
         modality = max(kinds, key=lambda kind: (kinds[kind], kind))
         notes: tuple[str, ...] = ()
         if rest := len(made) - kinds[modality]:
@@ -180,9 +177,23 @@ class _Choice:
             notes += (f"ignored {without} samples without an input",)
         return [row for kind, row in made if kind == modality], modality, notes
 
+    def _check(self, seen: set[str]) -> None:
+        """Raise where no sample has a field that is asked for."""
+        wanted = (self.label, self.group) if self.labelled else ()
+        for name in filter(None, wanted):
+            if name not in self.extensions and name not in seen:
+                raise DataError(
+                    f"no .json has a field {shown(name)}; they have {listed(sorted(seen))}",
+                    hint=_HINT,
+                )
+        for name in self.slices:
+            if name not in self.extensions and name not in seen:
+                raise no_slice(name, ".json", sorted(seen))
+
     def _described(self, row: Row, sample: _Sample, seen: set[str]) -> Row:
         """The row with its label, group and split; `seen` gains the fields of its .json."""
-        asked = any(name and name not in self.extensions for name in (self.label, self.group))
+        named = (self.label, self.group, *self.slices)
+        asked = any(name and name not in self.extensions for name in named)
         try:
             fields = sample.fields()
         except DataError:
@@ -209,6 +220,7 @@ class _Choice:
             cells=(told(self.label),),
             group=one(self.group or _GROUP),
             split=row.split or one("split"),
+            slices=tuple(slice_text(told(name), where=where) for name in self.slices),
         )
 
 

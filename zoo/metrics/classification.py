@@ -20,6 +20,7 @@ import numpy as np
 
 from zoo import engine
 from zoo.errors import DataError, UsageError
+from zoo.metrics.auroc import auroc_of_classes
 from zoo.metrics.intervals import (
     RESAMPLES,
     Metrics,
@@ -55,10 +56,11 @@ def evaluate(
     Returns:
         ``{metric: {"value", "low", "high"}}``. Of the highest of `scores`: accuracy; balanced
         accuracy, the mean recall of the classes that occur in `codes`; macro F1, the mean over
-        those that occur or are predicted. Of the belief: log loss, natural, its probabilities
-        clipped to 2.2e-16 from 0 and 1; `brier` in [0, 2] and `ece` as in `zoo.engine`. With
-        `sets` `conformal_coverage`, the share of sets that hold their row's class, and
-        `conformal_set_size`, their mean number of classes; with `calibrated`
+        those that occur or are predicted. Of the belief: `auroc`, the mean over classes against
+        the rest as in `zoo.metrics.auroc`, absent where all rows are of one class; log loss,
+        natural, its probabilities clipped to 2.2e-16 from 0 and 1; `brier` in [0, 2] and `ece`
+        as in `zoo.engine`. With `sets` `conformal_coverage`, the share of sets that hold their
+        row's class, and `conformal_set_size`, their mean number of classes; with `calibrated`
         `log_loss_uncalibrated`, that of `scores`.
 
     Raises:
@@ -79,6 +81,8 @@ def evaluate(
     for i, metric in enumerate(("balanced_accuracy", "macro_f1")):
         resampled = np.concatenate([part[i] for part in drawn])
         out[metric] = percentile(float(exact[i][0]), resampled)
+    if (area := auroc_of_classes(belief, codes)) is not None:
+        out["auroc"] = area
     out["log_loss"] = mean_of(_losses(belief, codes), rng)
     out |= _honesty(engine.softmax(belief), codes, sets, rng)
     if calibrated is not None:

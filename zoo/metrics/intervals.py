@@ -15,7 +15,7 @@ _DRAWN = 2_048  # rows up to which resamples of several metrics together are dra
 Metrics = dict[str, dict[str, float]]
 
 
-def wilson(p: float, n: int) -> dict[str, float]:
+def wilson(p: float, n: float) -> dict[str, float]:
     """A share p of n rows with Wilson's interval (1927)."""
     z2 = NORMAL_95 * NORMAL_95 / n
     middle = (p + z2 / 2) / (1 + z2)

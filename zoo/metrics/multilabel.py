@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoo.errors import DataError, UsageError
+from zoo.metrics.auroc import auroc_of_labels
 from zoo.metrics.intervals import (
     Metrics,
     mean_of,
@@ -44,7 +45,8 @@ def evaluate_multilabel(
         ``{metric: {"value", "low", "high"}}``: `macro_f1`, the mean over the labels that some row
         has or is told to have; `micro_f1`, of all rows and labels together;
         `mean_average_precision` over the labels that some row has, as scikit-learn's
-        average_precision_score; `subset_accuracy`, the share of rows whose every label is right;
+        average_precision_score; `auroc` over the labels that some row has and some has not, absent
+        where there is none; `subset_accuracy`, the share of rows whose every label is right;
         `log_loss`, the mean over rows and labels. F1 and precision without any label are 0.
 
     Raises:
@@ -68,6 +70,8 @@ def evaluate_multilabel(
     there, told = np.asarray(marks) == 1, stack > 0.0
     out = _f1(told, there, rng)
     out["mean_average_precision"] = _mean_average_precision(stack, there, rng)
+    if (area := auroc_of_labels(stack, there)) is not None:
+        out["auroc"] = area
     right = (told == there).all(axis=2)
     out["subset_accuracy"] = wilson(float(right.mean()), len(there))
     losses = np.logaddexp(0.0, np.where(there, -stack, stack)).mean(axis=(0, 2))

@@ -12,7 +12,7 @@ import numpy as np
 from zoo.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Task = Literal["class", "multilabel", "regression", "tokens", "spans", "none"]
 SPLITS = ("train", "val", "test")
@@ -98,6 +98,8 @@ class Dataset:
         split: n given split names (``train``, ``val``, ``test``), or None where none is given.
         groups: (n,) strings that must never straddle a split, empty for none, or None.
         notes: what people should know about how the data was read, a line each.
+        slices: by a column's name its n values as text, by which metrics are told apart; no part
+            of them reaches a head.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Dataset:
     split: tuple[str, ...] | None = None
     groups: np.ndarray | None = None
     notes: tuple[str, ...] = field(default=())
+    slices: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.items)
@@ -114,6 +117,7 @@ class Dataset:
             ("targets", self.target.values),
             ("splits", self.split),
             ("groups", self.groups),
+            *((f"values of {name!r}", values) for name, values in self.slices.items()),
         ):
             if values is not None and len(values) != n:
                 raise DataError(f"data '{self.name}': {n} items and {len(values)} {what}")
@@ -137,6 +141,7 @@ class Dataset:
             None if self.split is None else tuple(self.split[i] for i in rows),
             None if self.groups is None else self.groups[rows],
             self.notes,
+            {name: values[rows] for name, values in self.slices.items()},
         )
 
 
@@ -144,7 +149,8 @@ class Dataset:
 class DataOptions:
     """What the user says about data: the columns of inputs, targets and groups; the task.
 
-    `target` names several columns with commas between them.
+    `target` names several columns with commas between them; `slices` are columns to be kept beside
+    the samples.
     """
 
     input: str = ""
@@ -152,6 +158,7 @@ class DataOptions:
     group: str = ""
     task: str = "auto"
     labelled: bool = True  # False: labels are neither needed nor read (predict)
+    slices: tuple[str, ...] = ()
 
 
 class DatasetReader(ABC):

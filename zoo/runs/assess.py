@@ -38,6 +38,8 @@ class Assessment:
             that of each; (m, 0) for numbers.
         seconds: wall time of searching, calibrating and fitting the final head.
         evaluation_seconds: wall time of everything else here.
+        held_scores: (m, k), or (r, m, k) with r repeats, the heads' own before they are merged.
+        held_beliefs: of the same shape; their softmax is the probabilities.
     """
 
     head: Head
@@ -50,6 +52,8 @@ class Assessment:
     probabilities: np.ndarray
     seconds: float
     evaluation_seconds: float
+    held_scores: np.ndarray
+    held_beliefs: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,8 @@ def assess(
         probabilities,
         seconds,
         time.perf_counter() - start - seconds,
+        measured.scores,
+        measured.calibrated,
     )
 
 

@@ -27,6 +27,7 @@ class RunOptions:
 
     Attributes:
         input, target, group, task: what in the data is what; several targets with commas between.
+        slices: columns by whose values metrics are told apart.
         head: name of the head to train; ``auto`` is ridge for numbers, else logistic.
         out: the run's folder; None picks ``./runs/<name>``.
         coverage: share of samples whose conformal set should hold their class, in (0, 1); of no
@@ -51,6 +52,7 @@ class RunOptions:
     target: str = ""
     group: str = ""
     task: str = "auto"
+    slices: tuple[str, ...] = ()
     head: str = "auto"
     out: Path | str | None = None
     seed: int = 0
@@ -123,7 +125,14 @@ class RunOptions:
 
     def data_options(self, *, labelled: bool = True) -> DataOptions:
         """What a reader needs of them."""
-        return DataOptions(self.input, self.target, self.group, self.task, labelled=labelled)
+        return DataOptions(
+            self.input,
+            self.target,
+            self.group,
+            self.task,
+            labelled=labelled,
+            slices=tuple(dict.fromkeys(self.slices)),
+        )
 
     def extract_options(self) -> ExtractOptions:
         """What extraction needs of them."""
@@ -143,4 +152,4 @@ class RunOptions:
             name: getattr(self, name)
             for name in (*names, "limit", "on_bad", "coverage", "deterministic")
         }
-        return {**chosen, "preprocess": self.overrides()}
+        return {**chosen, "slices": list(self.slices), "preprocess": self.overrides()}

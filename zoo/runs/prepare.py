@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.data import from_frame, from_items, is_frame, open_dataset
+from zoo.data.columns import no_slice
 from zoo.errors import SourceError, UsageError
 from zoo.plugin import DatasetReader
 
@@ -47,11 +48,17 @@ def _opened(
 ) -> Dataset:
     if labels is None and isinstance(data, str | Path):
         readers = _readers(registry, str(data).partition(":")[0], options.say)
-        return open_dataset(data, readers, options.data_options(labelled=labelled))
+        read = open_dataset(data, readers, options.data_options(labelled=labelled))
+        for column in options.slices if labelled else ():
+            if column not in read.slices:  # a plugin's reader may know of no slices
+                raise no_slice(column, "this data", ())
+        return read
     chosen = options.data_options(labelled=labelled)
     if is_frame(data):
         return from_frame(data, labels, chosen)
     columns = {name: getattr(chosen, name) for name in ("input", "target", "group")}
+    if labelled and options.slices:
+        raise no_slice(options.slices[0], "this data", ())
     if labelled and any(columns.values()):
         name = next(name for name, value in columns.items() if value)
         raise UsageError(

@@ -22,6 +22,7 @@ _CALLED = {"class": "classes", "regression": "numbers", "multilabel": "labels"}
 _OF_A_LABEL = {
     "macro_f1": "f1",
     "mean_average_precision": "average_precision",
+    "auroc": "auroc",
     "log_loss": "log_loss",
 }
 _TOLD = 100  # outputs whose own metrics are told
@@ -68,7 +69,7 @@ def metrics_of_outputs(scores: np.ndarray, target: Target, seed: int) -> dict[st
         own = Target(target.task, target.values[:, j : j + 1], (name,))
         found = metrics_of(scores[..., j : j + 1], own, seed)
         called = _OF_A_LABEL if target.task == "multilabel" else {key: key for key in found}
-        out[name] = {short: found[key] for key, short in called.items()}
+        out[name] = {short: found[key] for key, short in called.items() if key in found}
     return out
 
 

@@ -16,6 +16,7 @@ from zoo.features import extract, open_model
 from zoo.features.bad import bad_warning
 from zoo.runs.assess import Assessment, assess
 from zoo.runs.energy import Meter
+from zoo.runs.details import details
 from zoo.runs.folder import Run, RunPlace, save_run
 from zoo.runs.ledger import make_ledger
 from zoo.runs.prepare import open_data
@@ -210,6 +211,7 @@ def _summary(  # noqa: PLR0917
             "primary": PRIMARY[extracted.dataset.target.task],
             "metrics": assessment.metrics,
             "outputs": assessment.outputs,
+            **details(extracted.dataset, assessment, options.seed),
         },
         "calibration": None if calibration is None else calibration.summary(),
         "verdict": None,

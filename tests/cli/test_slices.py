@@ -1,0 +1,42 @@
+"""``--slice`` as its users meet it: a line a column, and what is amiss with a column's name."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def towns(tmp_path):
+    """120 short texts told by one word, which the rows of one town have wrong half of the time."""
+    lines = ["text,label,town,colour"]
+    for i in range(120):
+        town = ("Rom", "Oslo", "=Wien")[i % 3]
+        label = ("pos", "neg")[i // 3 % 2]
+        shown = label if town != "Oslo" or i % 4 else ("neg", "pos")[i // 3 % 2]
+        word = "good" if shown == "pos" else "bad"
+        lines.append(f"it was a {word} film {i},{label},{town},c{i}")
+    (tmp_path / "towns.csv").write_text("\n".join(lines))
+    return tmp_path / "towns.csv"
+
+
+def test_each_column_has_its_line_and_its_metrics(zoo, tiny_bert, towns):
+    command = ("transfer", "--model", f"hf:{tiny_bert}", "--data", towns, "--head", "knn")
+    got = zoo(*command, "--slice", "town", "--slice", "colour", "--json").json["evaluation"]
+    town, colour = got["slices"]
+    assert {v["value"]: v["rows"] for v in town["values"]} == {"=Wien": 40, "Oslo": 40, "Rom": 40}
+    assert (len(colour["values"]), len(colour["left_out"])) == (20, 100)
+    assert [entry["name"] for entry in got["classes"]] == ["neg", "pos"]
+    assert sum(map(sum, got["confusion"]["counts"])) == pytest.approx(120)
+    shown = zoo(*command, "--slice", "town", env={"ZOO_SLICE": "colour"}).out
+    assert "by town           3 values, lowest" in shown
+    assert "colour" not in shown
+
+
+def test_an_unknown_column_is_exit_code_2_and_the_columns_are_listed(zoo, towns, photos):
+    got = zoo("transfer", "--model", "builtin:tinyconv", "--data", towns, "--slice", "tow")
+    assert got.code == 2
+    assert "--slice 'tow': 'towns.csv' has no such column to slice by" in got.err
+    assert "hint: it has 'label', 'town', 'colour'" in got.err
+    got = zoo("transfer", "--model", "builtin:tinyconv", "--data", photos, "--slice", "town")
+    assert got.code == 2
+    assert "--slice 'town' names a column, and a folder has none" in got.err
