@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+
+from zoo.cli.transfer import _weakest
+from zoo.metrics import class_table, confusion_counts, confusion_part
 
 
 @pytest.fixture
@@ -30,6 +34,22 @@ def test_each_column_has_its_line_and_its_metrics(zoo, tiny_bert, towns):
     shown = zoo(*command, "--slice", "town", env={"ZOO_SLICE": "colour"}).out
     assert "by town           3 values, lowest" in shown
     assert "colour" not in shown
+
+
+def test_the_class_that_is_found_least_is_told_with_what_it_is_taken_for():
+    codes = np.repeat([0, 1, 2], 10)
+    counts = confusion_counts(np.eye(3)[[0] * 10 + [1] * 6 + [2] * 3 + [0] + [2] * 10], codes)
+    names = ["ant", "b\x1bee", "cat"]
+    part = {"classes": class_table(counts, names), "confusion": confusion_part(counts, names)}
+    (line,) = _weakest(part)
+    assert line == (
+        "weakest class     'b\\x1bee': recall 0.600 (0.313 to 0.832) of 10 rows, "
+        "taken for 'cat' most"
+    )
+    right = np.diag([10.0, 10.0, 10.0])
+    assert _weakest({"classes": class_table(right, names), "confusion": {"pairs": []}}) == []
+    assert _weakest({"classes": part["classes"][:2], "confusion": part["confusion"]}) == []
+    assert _weakest({}) == []  # a run from before
 
 
 def test_an_unknown_column_is_exit_code_2_and_the_columns_are_listed(zoo, towns, photos):

@@ -32,6 +32,7 @@ def test_transfer_prints_the_object_of_schema_1(zoo, photos, tiny_vit):
         "head",
         "evaluation",
         "calibration",
+        "health",
         "verdict",
     ]
     assert (got["schema"], got["run"], got["task"]) == (1, "run", "class")

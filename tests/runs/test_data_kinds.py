@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.data.toy import ToyReader
 from zoo.errors import DataError, UsageError
+from zoo.plugin import Dataset, Item, Target
 
 MODEL = "builtin:tinyconv"
 KINDS = ("folder", "listed", "table", "parquet", "webdataset")
@@ -125,6 +127,14 @@ def test_metrics_are_told_apart_by_a_column_whatever_the_data(kinds, kind, tmp_p
 def test_a_folder_has_no_column_to_slice_by(kinds):
     with pytest.raises(UsageError, match="--slice 'who' names a column, and a folder has none"):
         zoo.transfer(MODEL, str(kinds["folder"]), slices=["who"])
+
+
+def test_a_reader_that_knows_of_no_slices_is_refused(monkeypatch):
+    data = Dataset("d", "text", (Item("1", "a"), Item("2", "b")), Target.from_labels(["x", "y"]))
+    monkeypatch.setattr(ToyReader, "read", lambda *_: data)
+    with pytest.raises(UsageError, match="--slice 'who': this data has no such column") as error:
+        zoo.transfer(MODEL, "sklearn:digits", slices=["who"])
+    assert error.value.hint == "it has no columns: give a table, or leave it out"
 
 
 def test_items_in_memory_are_sliced_by_columns_of_their_frame(kinds, tmp_path):

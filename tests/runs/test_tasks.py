@@ -101,7 +101,7 @@ def test_labels_are_trained_on_judged_written_and_predicted():
     assert (run.summary["data"]["classes"], run.summary["data"]["outputs"]) == (0, 2)
     assert run.metrics["macro_f1"]["value"] > 0.75
     own = run.summary["evaluation"]["outputs"]
-    assert list(own["mid"]) == ["f1", "average_precision", "log_loss"]
+    assert list(own["mid"]) == ["f1", "average_precision", "auroc", "log_loss"]
     f1 = np.mean([own[name]["f1"]["value"] for name in ("bright", "mid")])
     assert run.metrics["macro_f1"]["value"] == pytest.approx(f1)
     rows = rows_of("run/predictions.csv")

@@ -98,7 +98,7 @@ def lines(run: Run) -> list[str]:
         value, low, high = (_number(name, metric[part]) for part in ("value", "low", "high"))
         value += f"   95 % interval {low} to {high}"
         out.append(f"{label:<18}{value}" + (f"   on {how}" if name == primary else ""))
-    out += _slices(evaluation)
+    out += _weakest(evaluation) + _slices(evaluation)
     if calibration := summary.get("calibration"):
         before = evaluation["metrics"]["log_loss_uncalibrated"]["value"]
         on = f"{calibration['method']}, on {calibration['rows']} out-of-fold rows"
@@ -108,6 +108,22 @@ def lines(run: Run) -> list[str]:
 
         out.append(f"ledger            {ledger_line(ledger)}")
     return [*out, f"run       {summary['run']}"]
+
+
+def _weakest(evaluation: dict[str, Any]) -> list[str]:
+    """Of more than two classes the one that is found least, and what it is taken for."""
+    judged = [entry for entry in evaluation.get("classes") or () if entry["recall"]]
+    if len(judged) < 3:
+        return []
+    worst = min(judged, key=lambda entry: entry["recall"]["value"])
+    if worst["recall"]["value"] == 1.0:
+        return []
+    recall = {part: f"{value:.3f}" for part, value in worst["recall"].items()}
+    pairs = evaluation["confusion"]["pairs"]
+    taken = next((p["predicted"] for p in pairs if p["true"] == worst["name"]), None)
+    most = "" if taken is None else f", taken for {taken[:40]!r} most"
+    found = f"recall {recall['value']} ({recall['low']} to {recall['high']})"
+    return [f"weakest class     {worst['name'][:40]!r}: {found} of {worst['rows']} rows{most}"]
 
 
 def _slices(evaluation: dict[str, Any]) -> list[str]:

@@ -15,9 +15,10 @@ from zoo.errors import DataError
 from zoo.features import extract, open_model
 from zoo.features.bad import bad_warning
 from zoo.runs.assess import Assessment, assess
-from zoo.runs.energy import Meter
 from zoo.runs.details import details
+from zoo.runs.energy import Meter
 from zoo.runs.folder import Run, RunPlace, save_run
+from zoo.runs.health import examine, sayings, slice_findings
 from zoo.runs.ledger import make_ledger
 from zoo.runs.prepare import open_data
 from zoo.runs.strengths import strength_path
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from zoo.plugin import Dataset, Head
     from zoo.registry import Registry
     from zoo.runs.plan import RunOptions
-
-
-_RARE_SHOWN = 5  # classes with few samples that are named one by one
 
 
 def run_transfer(
@@ -74,8 +72,12 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
         extracted = extract(dataset, model, options.extract_options())
     _say_notes(extracted, options)
     plan = plan_splits(extracted.dataset, extracted.keys, options.seed)
+    findings = examine(extracted, plan, seed=options.seed, threads=options.thread_count)
     for note in plan.notes:
-        options.say(note)
+        if not any(finding.text.startswith(note) for finding in findings):
+            options.say(note)
+    for line in sayings(findings):
+        options.say(line)
     with registry.blaming("head", options.head):
         assessment = assess(
             make_head,
@@ -93,6 +95,11 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
             f"{report.suboptimality:.1e} of its objective from the optimum"
         )
     summary = _summary(source, model, extracted, plan, assessment, options)
+    evaluation = summary["evaluation"]
+    worse = slice_findings(evaluation["slices"] or (), evaluation["metrics"], evaluation["primary"])
+    for line in sayings(worse):
+        options.say(line)
+    summary["health"] = [finding.as_dict() for finding in (*findings, *worse)]
     meter.lap("assessment")
     meter.lap("verdict")
     ledger = make_ledger(
@@ -136,11 +143,7 @@ def _say_notes(extracted: Extracted, options: RunOptions) -> None:
         options.say(note)
     if extracted.bad:
         options.say(bad_warning(extracted.bad))
-    rare = usable(extracted.dataset)
-    for line in rare[:_RARE_SHOWN]:
-        options.say(f"warning: {line}")
-    if len(rare) > _RARE_SHOWN:
-        options.say(f"warning: and {len(rare) - _RARE_SHOWN} more classes with few samples")
+    usable(extracted.dataset)  # of those that could be read
 
 
 def model_part(source: str, model: Model, extracted: Extracted) -> dict[str, Any]:
@@ -214,6 +217,7 @@ def _summary(  # noqa: PLR0917
             **details(extracted.dataset, assessment, options.seed),
         },
         "calibration": None if calibration is None else calibration.summary(),
+        "health": [],
         "verdict": None,
     }
 
