@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.cli.transfer import _weakest
-from zoo.metrics import class_table, confusion_counts, confusion_part
+from zoo.metrics import Confusions
 
 
 @pytest.fixture
@@ -38,16 +38,17 @@ def test_each_column_has_its_line_and_its_metrics(zoo, tiny_bert, towns):
 
 def test_the_class_that_is_found_least_is_told_with_what_it_is_taken_for():
     codes = np.repeat([0, 1, 2], 10)
-    counts = confusion_counts(np.eye(3)[[0] * 10 + [1] * 6 + [2] * 3 + [0] + [2] * 10], codes)
+    told = np.array([0] * 10 + [1] * 6 + [2] * 3 + [0] + [2] * 10)
     names = ["ant", "b\x1bee", "cat"]
-    part = {"classes": class_table(counts, names), "confusion": confusion_part(counts, names)}
+    found = Confusions.of(np.eye(3)[told], codes, names)
+    part = {"classes": found.classes(), "confusion": found.as_dict()}
     (line,) = _weakest(part)
     assert line == (
         "weakest class     'b\\x1bee': recall 0.600 (0.313 to 0.832) of 10 rows, "
         "taken for 'cat' most"
     )
-    right = np.diag([10.0, 10.0, 10.0])
-    assert _weakest({"classes": class_table(right, names), "confusion": {"pairs": []}}) == []
+    right = Confusions.of(np.eye(3)[codes], codes, names)
+    assert _weakest({"classes": right.classes(), "confusion": right.as_dict()}) == []
     assert _weakest({"classes": part["classes"][:2], "confusion": part["confusion"]}) == []
     assert _weakest({}) == []  # a run from before
 

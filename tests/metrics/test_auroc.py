@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -32,6 +32,7 @@ def binary(pos, neg):
     return np.stack([np.zeros(len(margins)), margins], axis=1)[None], codes
 
 
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.integers(-2, 2), min_size=1, max_size=12),
     st.lists(st.integers(-2, 2), min_size=1, max_size=12),

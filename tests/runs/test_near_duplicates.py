@@ -44,7 +44,7 @@ def test_units_and_offsets_of_the_backbone_do_not_matter():
     assert first.cosine == pytest.approx(second.cosine, abs=1e-3)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000), st.sampled_from([1, 2, 3, 5, 20, 100]), st.sampled_from([50, 400]))
 def test_rows_that_are_no_copies_are_hardly_ever_called_so(seed, d, n):
     rng = np.random.default_rng(seed)

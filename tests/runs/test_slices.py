@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact, mannwhitneyu
 
@@ -75,6 +75,7 @@ def test_columns_share_one_adjustment():
     assert two[1]["values"][0]["p"] == 1.0  # there are no other rows
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=12))
 def test_adjusted_p_values_are_holms(p_values):
     found = holm(p_values)
@@ -84,6 +85,7 @@ def test_adjusted_p_values_are_holms(p_values):
     assert np.array(found)[order] == pytest.approx(expected)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=50))
 def test_classes_are_tested_as_fisher_did(rows):
     wrong, chosen = (np.array(part) for part in zip(*rows, strict=True))
@@ -130,3 +132,22 @@ def test_labels_have_slices_too():
 def test_with_repeats_a_row_is_wrong_where_its_merged_prediction_is():
     scores = np.array([[[3.0, 0.0]], [[0.0, 1.0]], [[0.0, 1.0]]])
     assert row_errors(scores, Target("class", np.array([1]), ("a", "b"))).tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target("class", np.arange(6) % 2, ("a", "b")),
+        Target("regression", np.arange(12.0).reshape(6, 2), ("x", "y")),
+        Target("multilabel", np.eye(6, 2, dtype=np.int8), ("a", "b")),
+    ],
+    ids=lambda target: target.task,
+)
+def test_a_single_row_has_metrics_and_is_not_called_worse(target):
+    scores = np.random.default_rng(0).normal(size=(6, 2))
+    (column,) = slice_metrics(scores, scores, target, {"id": np.arange(6).astype(str)})
+    assert [v["rows"] for v in column["values"]] == [1] * 6
+    assert not any(v["worse"] for v in column["values"])
+    for value in column["values"]:
+        for metric in value["metrics"].values():
+            assert metric["low"] <= metric["value"] <= metric["high"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zoo.metrics import class_table, confusion_counts, confusion_part
+from zoo.metrics import Confusions
 from zoo.runs.slices import slice_metrics
 
 if TYPE_CHECKING:
@@ -21,9 +21,8 @@ def details(dataset: Dataset, assessment: Assessment, seed: int) -> dict[str, An
     target = dataset.target.take(assessment.rows)
     out: dict[str, Any] = {"classes": None, "confusion": None, "slices": None}
     if target.task == "class":
-        counts = confusion_counts(assessment.held_scores, target.values)
-        out["classes"] = class_table(counts, target.names)
-        out["confusion"] = confusion_part(counts, target.names)
+        found = Confusions.of(assessment.held_scores, target.values, target.names)
+        out["classes"], out["confusion"] = found.classes(), found.as_dict()
     if dataset.slices:
         out["slices"] = slice_metrics(
             assessment.held_scores,

@@ -150,7 +150,9 @@ def _absent(target: Target, plan: SplitPlan) -> Iterator[Finding]:
         if len(codes):
             names = [target.names[code] for code in codes]
             figures = {"names": names[:100], "count": len(names)}
-            yield Finding("absent_classes", "warning", f"{what} {text}: {listed(names)}", figures)
+            rare = here is plan.train and (_counts(target)[codes] < RARE).all()  # told as such
+            level = "note" if rare else "warning"
+            yield Finding("absent_classes", level, f"{what} {text}: {listed(names)}", figures)
 
 
 def _metadata(extracted: Extracted, seed: int) -> Iterator[Finding]:
@@ -235,12 +237,7 @@ def _few(extracted: Extracted, plan: SplitPlan) -> Iterator[Finding]:
 def _classes(target: Target) -> Iterator[Finding]:
     if target.task == "regression":
         return
-    values = target.values[target.labelled]
-    k = len(target.names)
-    if target.task == "class":
-        what, counts = "classes", np.bincount(values, minlength=k)
-    else:
-        what, counts = "labels", (values == 1).sum(axis=0)
+    what, counts = "classes" if target.task == "class" else "labels", _counts(target)
     rare = np.flatnonzero((counts < RARE) & ((counts > 0) | (what == "labels")))
     if len(rare):
         rare = rare[np.argsort(counts[rare], kind="stable")]
@@ -251,6 +248,14 @@ def _classes(target: Target) -> Iterator[Finding]:
         yield Finding("rare_classes", "warning", text, {**figures, "count": len(rare)})
     if target.task == "class":
         yield from _imbalance(counts, target)
+
+
+def _counts(target: Target) -> np.ndarray:
+    """(k,) samples of each class or label."""
+    values = target.values[target.labelled]
+    if target.task == "class":
+        return np.bincount(values, minlength=len(target.names))
+    return np.asarray((values == 1).sum(axis=0))
 
 
 def _imbalance(counts: np.ndarray, target: Target) -> Iterator[Finding]:
