@@ -22,7 +22,7 @@ def test_each_finding_is_said_once_and_kept_with_its_figures(zoo, tiny_bert, lea
     done = zoo(*command)
     said = done.err.splitlines()
     for start in (
-        "warning: 2 of 32 test rows are byte-identical to train rows: what they score is memory",
+        "warning: 2 of 32 test rows are byte-identical to train rows: what they score may be memory",
         "warning: 1 samples occur more than once with different labels",
         "warning: 61 samples to train on, where several hundred are the rule of thumb",
         "warning: classes with fewer than 10 samples: 'rare' 1",
@@ -35,7 +35,14 @@ def test_each_finding_is_said_once_and_kept_with_its_figures(zoo, tiny_bert, lea
     assert {"duplicates_across", "contradictions", "few_samples", "rare_classes"} <= set(kinds)
     assert health[0]["figures"] == {"split": "test", "of": "train", "rows": 2, "of_rows": 32}
     assert all(list(f) == ["kind", "level", "text", "figures"] for f in health)
-    assert zoo(*command, "--quiet").err == ""
+    evaluation = done.json["evaluation"]
+    assert (evaluation["rows"], evaluation["without_duplicates"]["rows"]) == (32, 30)
+    own = evaluation["without_duplicates"]["metrics"]
+    assert own.keys() < evaluation["metrics"].keys()
+    shown = zoo(*command[:-1], "--quiet")
+    assert shown.err == ""
+    assert f"without twins     accuracy {own['accuracy']['value']:.3f}   95 % " in shown.out
+    assert "on 30 rows that train lacks" in shown.out
 
 
 def test_unreadable_samples_are_said_once(zoo, photos):

@@ -26,6 +26,9 @@ _LABELS: dict[str, str | None] = {
 }
 
 
+_ENDS = ("value", "low", "high")
+
+
 @click.command("transfer")
 @common.model
 @common.data
@@ -98,6 +101,11 @@ def lines(run: Run) -> list[str]:
         value, low, high = (_number(name, metric[part]) for part in ("value", "low", "high"))
         value += f"   95 % interval {low} to {high}"
         out.append(f"{label:<18}{value}" + (f"   on {how}" if name == primary else ""))
+    if unlike := evaluation.get("without_duplicates"):
+        value, low, high = (_number(primary, unlike["metrics"][primary][p]) for p in _ENDS)
+        label = _LABELS.get(primary, primary.replace("_", " "))
+        value = f"{label} {value}   95 % interval {low} to {high}"
+        out.append(f"without twins     {value}   on {unlike['rows']} rows that train lacks")
     out += _weakest(evaluation) + _slices(evaluation)
     if calibration := summary.get("calibration"):
         before = evaluation["metrics"]["log_loss_uncalibrated"]["value"]
@@ -133,7 +141,7 @@ def _slices(evaluation: dict[str, Any]) -> list[str]:
         values = column["values"]
         worst = min(values, key=lambda v: v["metrics"][primary]["value"])
         metric = worst["metrics"][primary]
-        value, low, high = (_number(primary, metric[part]) for part in ("value", "low", "high"))
+        value, low, high = (_number(primary, metric[part]) for part in _ENDS)
         count = len(values) + len(column["left_out"])
         called = f"lowest {value} ({low} to {high}) for {worst['value'] or 'blank'!r}"
         out.append(

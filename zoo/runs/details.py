@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from zoo.data.stratify import units_of
 from zoo.metrics import Confusions
-from zoo.runs.slices import slice_metrics
+from zoo.runs.slices import metrics_of_rows, slice_metrics
 
 if TYPE_CHECKING:
-    from zoo.plugin import Dataset
+    from zoo.data.splits import SplitPlan
+    from zoo.features import Extracted
     from zoo.runs.assess import Assessment
 
 
-def details(dataset: Dataset, assessment: Assessment, seed: int) -> dict[str, Any]:
-    """`classes`, `confusion` and `slices` of the `evaluation` object; null where they do not apply.
+def details(
+    extracted: Extracted, plan: SplitPlan, assessment: Assessment, seed: int
+) -> dict[str, Any]:
+    """What `evaluation` holds beside metrics; null where it does not apply.
 
-    Classes and confusions are those of `zoo.metrics.by_class`, slices those of `zoo.runs.slices`,
-    all on the rows that judge.
+    `classes` and `confusion` are those of `zoo.metrics.by_class`, `slices` those of
+    `zoo.runs.slices`, all on the rows that judge. `without_duplicates` are rows and metrics of
+    those that are byte-identical to no row of the head's, where given splits share some.
     """
+    dataset = extracted.dataset
     target = dataset.target.take(assessment.rows)
-    out: dict[str, Any] = {"classes": None, "confusion": None, "slices": None}
+    out: dict[str, Any] = {
+        "classes": None,
+        "confusion": None,
+        "slices": None,
+        "without_duplicates": _without_duplicates(extracted, plan, assessment, seed),
+    }
     if target.task == "class":
         found = Confusions.of(assessment.held_scores, target.values, target.names)
         out["classes"], out["confusion"] = found.classes(), found.as_dict()
@@ -32,3 +45,15 @@ def details(dataset: Dataset, assessment: Assessment, seed: int) -> dict[str, An
             seed=seed,
         )
     return out
+
+
+def _without_duplicates(
+    extracted: Extracted, plan: SplitPlan, assessment: Assessment, seed: int
+) -> dict[str, Any] | None:
+    samples = units_of(extracted.keys)
+    new = np.flatnonzero(~np.isin(samples[assessment.rows], samples[plan.final]))
+    if plan.protocol == "cv" or not 0 < len(new) < len(assessment.rows):
+        return None
+    target = extracted.dataset.target.take(assessment.rows[new])
+    scores, beliefs = assessment.held_scores[new], assessment.held_beliefs[new]
+    return {"rows": len(new), "metrics": metrics_of_rows(scores, beliefs, target, seed)}

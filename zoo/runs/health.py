@@ -119,7 +119,7 @@ def _duplicates(extracted: Extracted, plan: SplitPlan) -> Iterator[Finding]:
         count = int(np.isin(rows, samples[parts[earlier]]).sum())
         if count:
             text = f"{count} of {len(rows)} {later} rows are byte-identical to {earlier} rows"
-            text += ": what they score is memory"
+            text += ": what they score may be memory"
             figures = {"split": later, "of": earlier, "rows": count, "of_rows": len(rows)}
             yield Finding("duplicates_across", "warning", text, figures)
     labelled = np.flatnonzero(target.labelled)

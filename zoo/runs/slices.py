@@ -19,6 +19,7 @@ from zoo.engine import log_softmax
 from zoo.metrics import evaluate, evaluate_multilabel, evaluate_regression
 
 if TYPE_CHECKING:
+    from zoo.metrics import Metrics
     from zoo.plugin import Target
 
 SHOWN = 20  # values of a column, the most frequent
@@ -60,7 +61,8 @@ def slice_metrics(
             rows = texts == name
             part = {"value": str(name), "rows": int(rows.sum())}
             some = target.take(np.flatnonzero(rows))
-            part["metrics"] = _metrics(scores[..., rows, :], calibrated[..., rows, :], some, seed)
+            parts = scores[..., rows, :], calibrated[..., rows, :]
+            part["metrics"] = metrics_of_rows(*parts, some, seed)
             values.append(part)
             raised.append(_p_worse(wrong, rows))
         left = [str(name) for name in names[order[SHOWN:]][:_NAMED]]
@@ -95,7 +97,10 @@ def holm(p_values: list[float]) -> list[float]:
     return out
 
 
-def _metrics(scores: np.ndarray, calibrated: np.ndarray, target: Target, seed: int) -> Any:
+def metrics_of_rows(
+    scores: np.ndarray, calibrated: np.ndarray, target: Target, seed: int
+) -> Metrics:
+    """The metrics of some of the rows that judge, as those of all of them."""
     if target.task == "class":
         metrics = evaluate(scores, target.values, target.names, seed, calibrated=calibrated)
         return {name: value for name, value in metrics.items() if name != "log_loss_uncalibrated"}

@@ -214,7 +214,7 @@ def _summary(  # noqa: PLR0917
             "primary": PRIMARY[extracted.dataset.target.task],
             "metrics": assessment.metrics,
             "outputs": assessment.outputs,
-            **details(extracted.dataset, assessment, options.seed),
+            **details(extracted, plan, assessment, options.seed),
         },
         "calibration": None if calibration is None else calibration.summary(),
         "health": [],
