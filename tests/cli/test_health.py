@@ -22,7 +22,7 @@ def test_each_finding_is_said_once_and_kept_with_its_figures(zoo, tiny_bert, lea
     done = zoo(*command)
     said = done.err.splitlines()
     for start in (
-        "warning: 2 of 32 test rows are byte-identical to train rows: what they score may be memory",
+        "warning: 2 of 32 test rows are byte-identical to train rows: what they score may",
         "warning: 1 samples occur more than once with different labels",
         "warning: 61 samples to train on, where several hundred are the rule of thumb",
         "warning: classes with fewer than 10 samples: 'rare' 1",
