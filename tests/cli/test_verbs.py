@@ -34,6 +34,7 @@ def test_transfer_prints_the_object_of_schema_1(zoo, photos, tiny_vit):
         "calibration",
         "health",
         "verdict",
+        "ledger",
     ]
     assert (got["schema"], got["run"], got["task"]) == (1, "run", "class")
     assert got["model"]["source"] == f"hf:{tiny_vit}"

@@ -68,7 +68,7 @@ def test_packages_and_their_memory_count_and_nothing_twice(powercap):
     rapl = Rapl(powercap.root)
     all_zones(400_000)
     found = {one.name: one.joules for one in rapl.sources()}
-    assert found == {"RAPL package-0": 0.4, "RAPL dram": 0.2}
+    assert found == {"RAPL package-0": 0.4, "RAPL dram-0": 0.2}
     assert all(one.measured for one in rapl.sources())
     assert rapl.note == ""
 
@@ -106,7 +106,7 @@ def test_counters_of_another_form_and_memory_alone_are_left(powercap):
     assert Rapl(powercap.root).sources() == []
     powercap("intel-rapl:1", "package-1", 5)
     rapl = Rapl(powercap.root)
-    assert [one.name for one in rapl.sources()] == ["RAPL dram", "RAPL package-1"]
+    assert [one.name for one in rapl.sources()] == ["RAPL dram-0", "RAPL package-1"]
     (powercap.root / "intel-rapl:1" / "energy_uj").unlink()  # gone, as with a removed module
     assert rapl.sources()[1].joules == 0.0
 

@@ -36,7 +36,7 @@ def test_a_run_keeps_its_ledger_in_result_and_file():
     assert sum(took for name, took in seconds.items() if name != "total") <= seconds["total"] + 0.01
     assert ledger["cpu_seconds"] > 0
     assert ledger["energy"]["joules"] == ledger["energy_joules"] > 0
-    told = ledger["energy"]["sources"]
+    told = ledger["energy"]["sources"].values()
     assert ledger["energy"]["measured"] == all(source["measured"] for source in told)
     assert sum(source["joules"] for source in told) == pytest.approx(
         ledger["energy_joules"], abs=0.01
@@ -49,8 +49,7 @@ def test_a_run_keeps_its_ledger_in_result_and_file():
 
 def test_a_second_run_tells_what_the_store_saved():
     first, again = transfer(), transfer()
-    own = {one["against"]: one for one in again.summary["ledger"]["saved"]}
-    before = {one["against"]: one for one in first.summary["ledger"]["saved"]}
+    own, before = again.summary["ledger"]["saved"], first.summary["ledger"]["saved"]
     each = own["store"]["assumed"]["seconds_per_sample"]
     assert before["store"]["seconds"] == 0.0
     assert own["store"]["seconds"] == pytest.approx(60 * each, abs=2e-3)
@@ -89,21 +88,22 @@ def test_the_variable_holds_in_python_too(monkeypatch):
 
 def test_savings_are_reckoned_by_what_they_say():
     found = saved(samples=100, forwards=30, features_seconds=3.0, folds=5, speed=10.0)
-    by_name = {one["against"]: one["seconds"] for one in found}
+    by_name = {name: one["seconds"] for name, one in found.items()}
     assert by_name == {"store": 7.0, "rerun": 100 * 6 * 10 / 10 - 3.0}
-    assert saved(samples=100, forwards=0, features_seconds=0.1, folds=5, speed=None) == []
+    assert saved(samples=100, forwards=0, features_seconds=0.1, folds=5, speed=None) == {}
     # Rows that were computed again to compare them are no saving, and none is below zero.
-    (store, _) = saved(samples=10, forwards=18, features_seconds=1.0, folds=5, speed=10.0)
-    assert store["seconds"] == 0.0
+    found = saved(samples=10, forwards=18, features_seconds=1.0, folds=5, speed=10.0)
+    assert found["store"]["seconds"] == 0.0
 
 
 def test_scratch_is_compared_where_the_verdict_timed_it():
     arms = {"scratch": {"seconds": 50.0}, "transfer": {"seconds": 2.0}}
     told = {"samples": 10, "forwards": 0, "features_seconds": 0.0, "folds": 5, "speed": None}
-    (one,) = saved(**told, verdict={"arms": arms})
-    assert (one["against"], one["seconds"]) == ("scratch", 48.0)
+    found = saved(**told, verdict={"arms": arms})
+    assert list(found) == ["scratch"]
+    assert found["scratch"]["seconds"] == 48.0
     for verdict in (None, {}, {"arms": {"scratch": {}}}, {"arms": {"scratch": None}}):
-        assert saved(**told, verdict=verdict) == []
+        assert saved(**told, verdict=verdict) == {}
 
 
 def test_the_line_marks_what_is_estimated():
@@ -118,7 +118,7 @@ def test_the_line_marks_what_is_estimated():
         "12.3 s, 2.10 GB, ~148 J, ~0.02 g CO2 (estimated); ~1.7 h less than the backbone run in 6"
         " fits of 10 epochs"
     )
-    ledger.update(energy={"joules": 148.2, "measured": True}, saved=[], peak_memory_bytes=None)
+    ledger.update(energy={"joules": 148.2, "measured": True}, saved={}, peak_memory_bytes=None)
     assert ledger_line(ledger) == "12.3 s, 148 J, ~0.02 g CO2"
 
 

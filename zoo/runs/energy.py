@@ -61,8 +61,11 @@ class Rapl:
                 continue
             try:
                 name = (folder / "name").read_text(encoding="ascii").strip()
-                if name.startswith("package") or name == "dram":
+                if name.startswith("package"):
                     self._zones.append(_Zone(name, folder))
+                elif name == "dram":
+                    socket = folder.name.split(":")[1]
+                    self._zones.append(_Zone(f"dram-{socket}", folder))
             except PermissionError:
                 self.note = "the processor's counters are there, but only root may read them"
             except (OSError, ValueError) as error:

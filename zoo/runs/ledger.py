@@ -41,7 +41,7 @@ def make_ledger(
         process's since it began, and ``peak_memory_children_bytes``, that of its largest finished
         child, null where the system does not tell; ``energy_joules`` and ``energy`` with its
         sources, ``measured`` if none is an estimate; ``co2`` in grams at the stated intensity;
-        ``saved``, a list of what the run did not take against each named alternative.
+        ``saved``, what the run did not take against each named alternative.
     """
     seconds = {
         "data": meter.laps.get("data", 0.0),
@@ -79,7 +79,7 @@ def saved(
     folds: int,
     speed: float | None,
     verdict: dict[str, Any] | None = None,
-) -> list[dict[str, Any]]:
+) -> dict[str, dict[str, Any]]:
     """Seconds that a run did not take, against each alternative whose cost is known.
 
     ``store``: an empty feature store, so that every sample goes through the backbone once.
@@ -96,27 +96,24 @@ def saved(
         speed: samples a second through the backbone on this machine, None where nobody measured.
         verdict: that of the run, or None.
     """
-    out: list[dict[str, Any]] = []
+    out: dict[str, dict[str, Any]] = {}
     if speed is not None:
         each = 1.0 / speed
         stored = max(0, samples - forwards)
-        out.append(_against("store", stored * each, samples=stored, seconds_per_sample=each))
+        out["store"] = _reckoned(stored * each, samples=stored, seconds_per_sample=each)
         passes = samples * (folds + 1) * EPOCHS
-        out.append(
-            _against(
-                "rerun",
-                passes * each - features_seconds,
-                samples=samples,
-                fits=folds + 1,
-                epochs=EPOCHS,
-                seconds_per_sample=each,
-            )
+        out["rerun"] = _reckoned(
+            passes * each - features_seconds,
+            samples=samples,
+            fits=folds + 1,
+            epochs=EPOCHS,
+            seconds_per_sample=each,
         )
     arms = (verdict or {}).get("arms") or {}
     took = [(arms.get(name) or {}).get("seconds") for name in ("scratch", "transfer")]
     if took[0] is not None and took[1] is not None:
         own = {"scratch_seconds": took[0], "transfer_seconds": took[1]}
-        out.append(_against("scratch", took[0] - took[1], **own))
+        out["scratch"] = _reckoned(took[0] - took[1], **own)
     return out
 
 
@@ -128,11 +125,11 @@ def ledger_line(ledger: dict[str, Any]) -> str:
     mark = "" if energy["measured"] else "~"
     parts += [f"{mark}{energy['joules']:.3g} J", f"~{co2['grams']:.2g} g CO2"]
     line = ", ".join(parts) + ("" if energy["measured"] else " (estimated)")
-    for one in ledger["saved"]:
-        if one["against"] == "rerun" and one["seconds"] > 0:
-            fits, epochs = one["assumed"]["fits"], one["assumed"]["epochs"]
-            line += f"; ~{_duration(one['seconds'])} less than the backbone run in {fits:g} fits of"
-            line += f" {epochs:g} epochs"
+    rerun = ledger["saved"].get("rerun")
+    if rerun is not None and rerun["seconds"] > 0:
+        fits, epochs = rerun["assumed"]["fits"], rerun["assumed"]["epochs"]
+        line += f"; ~{_duration(rerun['seconds'])} less than the backbone run in {fits:g} fits of"
+        line += f" {epochs:g} epochs"
     return line
 
 
@@ -179,10 +176,7 @@ def _energy(meter: Meter, options: RunOptions) -> dict[str, Any]:
     measured = all(source.measured for source in sources)
     if measured:
         notes.append("counted by the chips, idle power and other programs included")
-    told = [
-        {"name": one.name, "joules": round(one.joules, 3), "measured": one.measured}
-        for one in sources
-    ]
+    told = {one.name: {"joules": round(one.joules, 3), "measured": one.measured} for one in sources}
     intensity, stated = settings.co2_g_per_kwh(options.co2_g_per_kwh)
     return {
         "energy_joules": round(joules, 3),
@@ -210,14 +204,9 @@ def _speed(model: Model, extracted: Extracted, options: RunOptions) -> float | N
         return recorded(store.folder, model.conditions, options.thread_count)
 
 
-def _against(alternative: str, seconds: float, **assumed: float) -> dict[str, Any]:
+def _reckoned(seconds: float, **assumed: float) -> dict[str, Any]:
     plain = {name: round(value, 6) for name, value in assumed.items()}
-    return {
-        "against": alternative,
-        "seconds": round(seconds, 3),
-        "estimate": True,
-        "assumed": plain,
-    }
+    return {"seconds": round(seconds, 3), "estimate": True, "assumed": plain}
 
 
 def _duration(seconds: float) -> str:
