@@ -87,18 +87,20 @@ def test_the_variable_holds_in_python_too(monkeypatch):
 
 
 def test_savings_are_reckoned_by_what_they_say():
-    found = saved(samples=100, forwards=30, features_seconds=3.0, folds=5, speed=10.0)
+    told = {"features_seconds": 3.0, "folds": 5, "speed": 10.0}
+    found = saved(samples=100, fitted=80, forwards=30, **told)
     by_name = {name: one["seconds"] for name, one in found.items()}
-    assert by_name == {"store": 7.0, "rerun": 100 * 6 * 10 / 10 - 3.0}
-    assert saved(samples=100, forwards=0, features_seconds=0.1, folds=5, speed=None) == {}
+    assert by_name == {"store": 7.0, "rerun": (80 * 6 * 10 + 20) / 10 - 3.0}
+    assert saved(samples=100, fitted=80, forwards=0, **{**told, "speed": None}) == {}
     # Rows that were computed again to compare them are no saving, and none is below zero.
-    found = saved(samples=10, forwards=18, features_seconds=1.0, folds=5, speed=10.0)
+    found = saved(samples=10, fitted=10, forwards=18, **told)
     assert found["store"]["seconds"] == 0.0
 
 
 def test_scratch_is_compared_where_the_verdict_timed_it():
     arms = {"scratch": {"seconds": 50.0}, "transfer": {"seconds": 2.0}}
-    told = {"samples": 10, "forwards": 0, "features_seconds": 0.0, "folds": 5, "speed": None}
+    told = {"samples": 10, "fitted": 10, "forwards": 0, "features_seconds": 0.0, "folds": 5}
+    told["speed"] = None
     found = saved(**told, verdict={"arms": arms})
     assert list(found) == ["scratch"]
     assert found["scratch"]["seconds"] == 48.0
@@ -112,7 +114,9 @@ def test_the_line_marks_what_is_estimated():
         "peak_memory_bytes": 2_100_000_000,
         "energy": {"joules": 148.2, "measured": False},
         "co2": {"grams": 0.0198},
-        "saved": saved(samples=1000, forwards=0, features_seconds=1.0, folds=5, speed=10.0),
+        "saved": saved(
+            samples=1000, fitted=1000, forwards=0, features_seconds=1.0, folds=5, speed=10.0
+        ),
     }
     assert ledger_line(ledger) == (
         "12.3 s, 2.10 GB, ~148 J, ~0.02 g CO2 (estimated); ~1.7 h less than the backbone run in 6"

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from zoo import settings
 from zoo.engine import FeatureStore
 from zoo.features.speed import recorded
@@ -62,6 +64,7 @@ def make_ledger(
         **_energy(meter, options),
         "saved": saved(
             samples=extracted.distinct,
+            fitted=_distinct(extracted.keys[plan.final]),
             forwards=extracted.forwards,
             features_seconds=extracted.seconds,
             folds=len(plan.folds),
@@ -74,6 +77,7 @@ def make_ledger(
 def saved(
     *,
     samples: int,
+    fitted: int,
     forwards: int,
     features_seconds: float,
     folds: int,
@@ -84,12 +88,14 @@ def saved(
 
     ``store``: an empty feature store, so that every sample goes through the backbone once.
     ``rerun``: no feature store, as tools work that train a head behind a frozen backbone: all
-    samples go through it in each epoch of each fold and of the last fit, at one strength; what this
-    run took for its features is taken off. ``scratch``: the verdict's learner from scratch, against
-    its head on features, on the same rows. All are estimates: no alternative was run but the last.
+    samples to fit on go through it in each epoch of each fold and of the last fit, at one strength,
+    the others once; what this run took for its features is taken off. ``scratch``: the verdict's
+    learner from scratch, against its head on features, on the same rows. All are estimates: no
+    alternative was run but the last.
 
     Args:
         samples: distinct ones of the run.
+        fitted: how many of them the last fit is on.
         forwards: how many of them went through the backbone just now.
         features_seconds: what that took.
         folds: of the choice of strength.
@@ -101,10 +107,10 @@ def saved(
         each = 1.0 / speed
         stored = max(0, samples - forwards)
         out["store"] = _reckoned(stored * each, samples=stored, seconds_per_sample=each)
-        passes = samples * (folds + 1) * EPOCHS
+        passes = fitted * (folds + 1) * EPOCHS + samples - fitted
         out["rerun"] = _reckoned(
             passes * each - features_seconds,
-            samples=samples,
+            samples=fitted,
             fits=folds + 1,
             epochs=EPOCHS,
             seconds_per_sample=each,
@@ -207,6 +213,10 @@ def _speed(model: Model, extracted: Extracted, options: RunOptions) -> float | N
 def _reckoned(seconds: float, **assumed: float) -> dict[str, Any]:
     plain = {name: round(value, 6) for name, value in assumed.items()}
     return {"seconds": round(seconds, 3), "estimate": True, "assumed": plain}
+
+
+def _distinct(keys: np.ndarray) -> int:
+    return len(np.unique(keys, axis=0))
 
 
 def _duration(seconds: float) -> str:
