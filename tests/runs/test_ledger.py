@@ -32,7 +32,7 @@ def test_a_run_keeps_its_ledger_in_result_and_file():
     ledger = json.loads(Path("run/ledger.json").read_text())
     assert run.summary["ledger"] == ledger
     seconds = ledger["seconds"]
-    assert {"data", "features", "head", "evaluation", "total"} <= seconds.keys()
+    assert {"data", "features", "health", "head", "evaluation", "total"} <= seconds.keys()
     assert sum(took for name, took in seconds.items() if name != "total") <= seconds["total"] + 0.01
     assert ledger["cpu_seconds"] > 0
     assert ledger["energy"]["joules"] == ledger["energy_joules"] > 0

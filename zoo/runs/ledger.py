@@ -48,6 +48,7 @@ def make_ledger(
     seconds = {
         "data": meter.laps.get("data", 0.0),
         "features": extracted.seconds,
+        "health": meter.laps.get("health", 0.0),
         "head": assessment.seconds,
         "evaluation": assessment.evaluation_seconds,
     }

@@ -70,6 +70,7 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
     meter.lap("data")
     with registry.blaming("provider", model.source.provider):
         extracted = extract(dataset, model, options.extract_options())
+    meter.lap("features")
     _say_notes(extracted, options)
     plan = plan_splits(extracted.dataset, extracted.keys, options.seed)
     findings = examine(extracted, plan, seed=options.seed, threads=options.thread_count)
@@ -78,6 +79,7 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
             options.say(note)
     for line in sayings(findings):
         options.say(line)
+    meter.lap("health")
     with registry.blaming("head", options.head):
         assessment = assess(
             make_head,
