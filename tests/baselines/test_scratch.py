@@ -80,13 +80,14 @@ def test_equal_seeds_give_equal_scores_on_any_number_of_threads():
 
 def test_a_budget_cuts_and_says_so(monkeypatch):
     monkeypatch.setattr("zoo.baselines.learner.Learner.work", lambda self, rows: 4000)
+    monkeypatch.setattr("time.perf_counter", time.process_time)  # others' load is not counted
     items, target, _ = spots(96)
     learn(items, target, budget=0.1)  # imports and first calls
     said = []
-    start = time.perf_counter()
+    start = time.process_time()
     learned, _ = learn(items, target, budget=4.0, say=said.append)
-    spent = time.perf_counter() - start
-    assert spent < 5.5  # a tenth, and what a loaded machine takes from between two steps
+    spent = time.process_time() - start
+    assert 3.0 < spent < 4.4
     assert learned.configuration["cut"]
     assert len(said) == 1
     assert "4 s" in said[0]
@@ -140,10 +141,10 @@ def test_labels_are_told_each_by_its_log_odds():
     rng = np.random.default_rng(0)
     marks = rng.integers(0, 2, (320, 2))
     pixels = rng.normal(60, 15, (320, 20, 20, 3))
-    pixels[marks[:, 0] == 1, :10] += 80
+    pixels[marks[:, 0] == 1, ::4] += 80
     pixels[marks[:, 1] == 1, :, :, 0] += 80
     items = [Item(str(i), np.clip(p, 0, 255).astype(np.uint8)) for i, p in enumerate(pixels)]
-    learned, judge = learn(items, Target("multilabel", marks.astype(np.int8), ("top", "red")))
+    learned, judge = learn(items, Target("multilabel", marks.astype(np.int8), ("striped", "red")))
     assert ((learned.scores > 0) == marks[judge]).mean() > 0.9
 
 

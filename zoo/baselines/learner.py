@@ -56,4 +56,4 @@ class Learner(ABC):
 
     def work(self, rows: int) -> int:
         """How many epochs a full training of so many rows takes, unless the budget says less."""
-        return max(12, min(80, 48_000 // max(1, rows)))
+        return max(12, min(80, 40_000 // max(1, rows)))

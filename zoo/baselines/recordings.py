@@ -14,7 +14,7 @@ from zoo.preprocess import AudioSpec, Waveform
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WIDTH = 24  # channels of the first convolution
+WIDTH = 16  # channels of the first convolution
 FRAMES = 16, 128  # columns of a spectrogram
 _LONGEST = 60.0  # seconds of a recording that are listened to: its middle
 _KEPT_APART = 4  # bands of pitch whose maps are not averaged with others

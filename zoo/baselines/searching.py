@@ -2,8 +2,8 @@
 
 Each is tried on a quarter of the epochs. The best on the validation rows is trained in full, its
 best epoch kept, and then once more, for as many epochs, on training and validation rows together.
-Where time is short the full training is shortened, so that its learning rate still falls to its
-end, and what is left of the plan is left out.
+Where time is short the trials are shortened or left out, the learning rate of the full training
+falls by the clock, so that it is at its end when time is, and the last training is left out.
 """
 
 from __future__ import annotations
@@ -116,6 +116,8 @@ def search(
         chosen_by: np.ndarray,
         epochs: int,
         until: int,
+        *,
+        hurried: bool = False,
     ) -> Training:
         return train(
             learner,
@@ -127,6 +129,7 @@ def search(
             until=until,
             seed=seed,
             deadline=deadline,
+            hurried=hurried,
             done=told.one,
         )
 
@@ -136,11 +139,12 @@ def search(
     if tried and not tried[-1].cut:
         to_train = sum(t.seconds for t in tried) / sum(t.samples for t in tried) * _SPARE
     chosen = max(tried, key=_quality).configuration if tried else grid[0]
-    plan = min(epochs, max(1, fits(1.0, len(fit))))
-    best = max([*tried, trained(chosen, fit, held, plan, plan)], key=_quality)
-    cut = cut or plan < epochs or best.cut
+    hurried = fits(1.0, len(fit)) < epochs
+    full = trained(chosen, fit, held, epochs, epochs, hurried=hurried)
+    best = max([*tried, full], key=_quality)
+    cut = cut or full.cut
     final, every = best, np.concatenate([fit, held])
-    if 0 < best.epoch <= fits(1.0, len(every)):
+    if not hurried and 0 < best.epoch <= fits(1.0, len(every)):
         again = trained(best.configuration, every, held[:0], best.epochs, best.epoch)
         final = best if again.cut else again
     told.end()

@@ -58,6 +58,7 @@ def train(
     until: int,
     seed: int,
     deadline: float,
+    hurried: bool,
     done: Callable[[], None],
 ) -> Training:
     """Adam with decoupled decay (Loshchilov and Hutter 2019), one cycle of the learning rate.
@@ -74,6 +75,8 @@ def train(
         until: the last epoch that runs.
         seed: of weights, order and augmentation.
         deadline: of `time.perf_counter`; nothing begins a step after it.
+        hurried: the learning rate falls by the clock, to be at its end at the deadline: for plans
+            that won't be done by then.
         done: called after every epoch.
     """
     import torch
@@ -89,9 +92,6 @@ def train(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=configuration["learning_rate"], weight_decay=0.02
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _one_cycle(step, epochs * steps)
-    )
     patience = max(6, epochs // 3)
     lift = bool(configuration.get("lift", False))
     for epoch in range(1, until + 1):
@@ -104,11 +104,14 @@ def train(
             loss = objective.loss(
                 learner.scores(network, places, configuration, augment=True), places, lift=lift
             )
+            share = out.samples / (epochs * len(fit))
+            if hurried:
+                share = max(share, (time.perf_counter() - begin) / (deadline - begin))
+            optimizer.param_groups[0]["lr"] = configuration["learning_rate"] * _one_cycle(share)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
             optimizer.step()
-            schedule.step()
             losses.append(float(loss.detach()))
             out.samples += len(places)
         if not losses or not np.isfinite(losses).all():
@@ -181,12 +184,12 @@ def _validate(
     return objective.judge(objective.told(scores.numpy()), held), loss
 
 
-def _one_cycle(step: int, steps: int) -> float:
+def _one_cycle(done: float) -> float:
     """The share of the full learning rate: up in a line, down in half a cosine (Smith 2018)."""
-    at = min(1.0, step / steps)
-    if at < _WARM:
-        return 0.05 + 0.95 * at / _WARM
-    return 0.005 + 0.995 * 0.5 * (1.0 + math.cos(math.pi * (at - _WARM) / (1.0 - _WARM)))
+    if done < _WARM:
+        return 0.05 + 0.95 * done / _WARM
+    left = max(0.0, 1.0 - done) / (1.0 - _WARM)
+    return 0.005 + 0.995 * 0.5 * (1.0 - math.cos(math.pi * left))
 
 
 def _copy(network: Any) -> dict[str, Any]:
