@@ -44,6 +44,9 @@ def _own_home(tmp_path_factory, monkeypatch):
     for name in [name for name in os.environ if name.startswith("ZOO_")]:
         if name not in ("ZOO_HOME", "ZOO_TEST_ASSETS", "ZOO_ISA"):
             monkeypatch.delenv(name)
+    # What a verdict takes is many times what the tiny models of these tests take; those that are
+    # about it ask for it.
+    monkeypatch.setenv("ZOO_NO_VERDICT", "1")
 
 
 @dataclass

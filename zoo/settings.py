@@ -28,6 +28,11 @@ def offline(*, flag: bool = False) -> bool:
     return flag or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
+def no_verdict(*, flag: bool = False) -> bool:
+    """Whether transfers go without a verdict: by flag or by ``ZOO_NO_VERDICT``."""
+    return flag or os.environ.get("ZOO_NO_VERDICT", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
 def threads(requested: int | None = None) -> int:
     """Threads to use: the request, else the affinity mask's count capped by OMP_NUM_THREADS."""
     if requested is not None:

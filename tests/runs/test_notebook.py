@@ -80,3 +80,15 @@ def test_a_run_shows_itself_in_a_line_and_as_a_table(tmp_path, monkeypatch):
     assert "<td>accuracy</td>" in zoo.load_run("run")._repr_html_()
     got = zoo.extract("builtin:tinyconv", images, labels)
     assert np.array_equal(got.features, run.features)
+
+
+def test_the_verdict_stands_in_the_caption_as_text():
+    verdict = {"level": "positive", "delta": 12.0, "low": 8.0, "high": 16.0, "rows": 20}
+    verdict |= {"metric": "accuracy", "reference": "raw"}
+    told = html(summary(verdict=verdict))
+    assert "12.0 points of accuracy above raw input" in told
+    told = Parts(html(summary(verdict={**verdict, "metric": "<script>"})))
+    assert "script" not in told.tags
+    assert "positive" not in html(summary(verdict={"level": "positive"}))
+    assert "raw input" not in html(summary(verdict={**verdict, "delta": "x"}))
+    assert html(summary(verdict=None)) == html(summary())

@@ -101,6 +101,19 @@ slices = _option(
     multiple=True,
     help="Column by whose values metrics are told apart; one each time.",
 )
+no_verdict = _option(
+    "--no-verdict", is_flag=True, help="Leave out whether the transfer was worth it."
+)
+gate = _option(
+    "--gate", is_flag=True, help="Exit with 7 unless the verdict is positive or marginal."
+)
+scratch_budget = _option(
+    "--scratch-budget",
+    type=float,
+    default=60.0,
+    show_default=True,
+    help="Seconds for training from scratch, to compare with; 0 for none.",
+)
 out = _option("--out", type=click.Path(path_type=Path), help="Folder of the run.")
 on_bad = _option(
     "--on-bad",
@@ -175,6 +188,7 @@ def _stack(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
 
 columns = _stack(*_columns)
 compute = _stack(*_compute)
+verdict = _stack(no_verdict, scratch_budget, gate)
 output = _stack(as_json, quiet, debug)
 
 

@@ -15,6 +15,8 @@ _DATA = "sklearn:digits"
 @click.command("demo")
 @common.head
 @common.out
+@common.no_verdict
+@common.scratch_budget
 @click.option("--seed", type=int, default=0, show_default=True, envvar="ZOO_SEED")
 @click.option("--threads", type=int, default=None, envvar="ZOO_THREADS")
 @common.output

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli import common
+from zoo.cli.verdict import verdict_lines
+from zoo.errors import UsageError
 
 if TYPE_CHECKING:
     from zoo.runs import Run
@@ -37,16 +39,29 @@ _ENDS = ("value", "low", "high")
 @common.head
 @common.coverage
 @common.co2
+@common.verdict
 @common.out
 @common.features
 @common.compute
 @common.dry_run
 @common.output
 def command(  # noqa: D103 - click shows the help below
-    model: str, data: str, *, dry_run: bool, as_json: bool, quiet: bool, debug: bool, **chosen: Any
+    model: str,
+    data: str,
+    *,
+    dry_run: bool,
+    gate: bool,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+    **chosen: Any,
 ) -> None:
     del debug
     from zoo.runs import dry_transfer, run_transfer
+    from zoo.runs.verdict import hold_to_gate
+
+    if gate and chosen["no_verdict"]:
+        raise UsageError("--gate asks for a verdict, and --no-verdict leaves it out")
 
     registry = common.make_registry()
     with common.run_options(quiet=quiet, **chosen) as options:
@@ -58,6 +73,8 @@ def command(  # noqa: D103 - click shows the help below
         common.print_json(run.summary)
     else:
         show(run)
+    if gate:
+        hold_to_gate(run.verdict, run.folder.as_posix())
 
 
 command.help = """Train a head on a pretrained model's features and measure it.
@@ -111,6 +128,8 @@ def lines(run: Run) -> list[str]:
         before = evaluation["metrics"]["log_loss_uncalibrated"]["value"]
         on = f"{calibration['method']}, on {calibration['rows']} out-of-fold rows"
         out.append(f"calibration       {on}; log loss without: {before:.3f}")
+    if verdict := summary.get("verdict"):
+        out += verdict_lines(verdict)
     if ledger := summary.get("ledger"):
         from zoo.runs.ledger import ledger_line
 

@@ -137,7 +137,7 @@ class _Draw:
         groups = None if dataset.groups is None else dataset.groups[rows]
         self.rows = rows
         self.pin = dataset.target.task == "class"
-        self.strata = _strata(dataset.target, rows)
+        self.strata = strata_of(dataset.target, rows)
         self.samples = units_of(digests[rows])
         self.units = self.samples if groups is None else units_of(digests[rows], groups)
         self._seed = seed
@@ -155,8 +155,8 @@ class _Draw:
         )
 
 
-def _strata(target: Target, rows: np.ndarray) -> np.ndarray:
-    """Codes of what is to be even among the parts."""
+def strata_of(target: Target, rows: np.ndarray) -> np.ndarray:
+    """Codes of what is to be even among the parts of some rows, one a row."""
     if target.task == "regression":
         return numbers_in_strata(target.values[rows])
     return (

@@ -54,6 +54,12 @@ class Run:
         return dict(self.summary["evaluation"]["metrics"])
 
     @property
+    def verdict(self) -> dict[str, Any] | None:
+        """Whether the transfer was worth it, as ``--json`` tells it; None where nobody asked."""
+        found = self.summary.get("verdict")
+        return dict(found) if isinstance(found, dict) else None
+
+    @property
     def task(self) -> str:
         """What is predicted: ``class``, ``regression`` or ``multilabel``."""
         return str(self.plan.get("task", "class"))  # not told by runs before there were others

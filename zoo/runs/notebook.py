@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from zoo.runs.verdict import sentence
+
 _HEADER = ("", "value", "95 % interval")
 
 
@@ -27,13 +29,21 @@ def html(summary: dict[str, Any]) -> str:
     told = (
         f"{summary['model']['source']} ({summary['model'].get('dim')} features), "
         f"{head['name']}{strength}, on {evaluation.get('rows')} held-out rows of "
-        f"{summary['data'].get('rows')}; {summary['run']}"
+        f"{summary['data'].get('rows')}; {summary['run']}{_verdict(summary)}"
     )
     header = "".join(f"<th>{escape(cell)}</th>" for cell in _HEADER)
     return (
         f"<table><caption>{escape(told)}</caption>"
         f"<thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def _verdict(summary: dict[str, Any]) -> str:
+    """What the verdict says; nothing where there is none, or none that can be read."""
+    try:
+        return f"; {summary['verdict']['level']}: {sentence(summary['verdict'])}"
+    except (KeyError, TypeError, ValueError):
+        return ""
 
 
 def line(summary: dict[str, Any]) -> str:

@@ -32,6 +32,8 @@ class RunOptions:
         out: the run's folder; None picks ``./runs/<name>``.
         coverage: share of samples whose conformal set should hold their class, in (0, 1); of no
             account where the targets are not classes.
+        no_verdict: leave out whether the transfer was worth it, and the arms that tell.
+        scratch_budget: seconds for what is trained from scratch to compare with; 0 for none of it.
         limit: at most so many samples, drawn by `seed`; 0 for all.
         features: ``pooled``, one row a sample, or ``tokens``: a row for each token, patch or frame.
         on_bad: what becomes of samples that can't be read: ``skip``, ``fail`` at the first, or at
@@ -57,6 +59,8 @@ class RunOptions:
     out: Path | str | None = None
     seed: int = 0
     coverage: float = 0.9
+    no_verdict: bool = False
+    scratch_budget: float = 60.0
     device: str = "auto"
     dtype: str = "auto"
     runtime: str = "auto"
@@ -90,6 +94,8 @@ class RunOptions:
         if not 0.0 < self.coverage < 1.0:
             raise UsageError(f"coverage {self.coverage} does not lie between 0 and 1")
         settings.co2_g_per_kwh(self.co2_g_per_kwh)  # refuses what is no such number
+        if not 0.0 <= self.scratch_budget < float("inf"):
+            raise UsageError(f"scratch budget {self.scratch_budget} is no number of seconds")
 
     def check_pooled(self) -> None:
         """Raise UsageError where samples would have any number of rows, which no head takes."""

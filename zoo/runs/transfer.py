@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import zoo
+from zoo import settings
 from zoo.data import plan_splits, usable
 from zoo.errors import DataError
 from zoo.features import extract, open_model
@@ -23,6 +24,7 @@ from zoo.runs.ledger import make_ledger
 from zoo.runs.prepare import open_data
 from zoo.runs.strengths import strength_path
 from zoo.runs.tasks import PRIMARY, check_head, head_for, predictions_table
+from zoo.runs.verdict import judge
 
 if TYPE_CHECKING:
     from zoo.data.splits import SplitPlan
@@ -103,6 +105,8 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
         options.say(line)
     summary["health"] = [finding.as_dict() for finding in (*findings, *worse)]
     meter.lap("assessment")
+    if not settings.no_verdict(flag=options.no_verdict):
+        summary["verdict"] = judge(registry, model, extracted, plan, options)
     meter.lap("verdict")
     ledger = make_ledger(
         meter,
