@@ -12,9 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from zoo.runs import ExtractResult, Run
 
-__all__ = ["extract", "load_run", "transfer"]
+__all__ = ["extract", "load_run", "report", "transfer"]
 
 
 def transfer(model: str, data: Any, labels: Any = None, **options: Any) -> Run:
@@ -74,6 +77,38 @@ def load_run(folder: str) -> Run:
     from zoo.runs import load_run as load
 
     return load(Path(folder), _registry())
+
+
+def report(
+    runs: Run | str | Path | Sequence[Run | str | Path],
+    *,
+    out: str | Path | None = None,
+    data: str = "",
+) -> Path:
+    """Write the report of a run, or the comparison of several, as one HTML file.
+
+    Args:
+        runs: a finished run or its folder, or several.
+        out: the file, or its folder; None is ``report.html`` in the run's folder, or
+            ``comparison.html`` in the working folder for several.
+        data: where the data of a single run lies now, if it was moved.
+
+    Returns:
+        The file's path. What could not be shown is said in it.
+
+    Raises:
+        zoo.errors.UsageError: no run, ``data`` for several, or ``out`` is no HTML file.
+        zoo.errors.DataError: a folder holds no run, or the file cannot be written.
+    """
+    from pathlib import Path
+
+    from zoo.reports import write_report
+    from zoo.runs import Run, load_run
+
+    several = [runs] if isinstance(runs, Run | str | Path) else list(runs)
+    registry = _registry()
+    loaded = [run if isinstance(run, Run) else load_run(Path(run), registry) for run in several]
+    return write_report(loaded, out=None if out is None else Path(out), data=data).path
 
 
 def _registry() -> Any:

@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 TESTS = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "tests").rglob("*.py"))
 VERBS = (
     *("transfer", "extract", "predict", "demo", "models", "runs", "cache", "plugins", "doctor"),
-    *("verify", "completion"),
+    *("verify", "report", "completion"),
 )
 
 

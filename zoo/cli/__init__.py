@@ -26,6 +26,7 @@ _VERBS = {
     "models": "Find models; show what one is and how its inputs are prepared.",
     "verify": "Check that features are those of the model's own library.",
     "runs": "List finished runs, show one, or compare two.",
+    "report": "Write a run, or several side by side, as one HTML file.",
     "cache": "List, verify, export, import and prune the feature store.",
     "plugins": "List plugins and what they bring.",
     "doctor": "Say what is amiss with this installation, and what to do.",

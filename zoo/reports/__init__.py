@@ -4,6 +4,7 @@ from zoo.reports.calibration import Reliability, reliability, reliability_of
 from zoo.reports.curve import LearningCurve, learning_curve
 from zoo.reports.embedding import EmbeddingMap, embedding_map
 from zoo.reports.held_out import held_out
+from zoo.reports.page import Report, write_report
 from zoo.reports.rows import RunRows, judged_rows, run_rows
 from zoo.reports.suspects import Mistake, Suspect, mistakes, suspects
 
@@ -12,6 +13,7 @@ __all__ = [
     "LearningCurve",
     "Mistake",
     "Reliability",
+    "Report",
     "RunRows",
     "Suspect",
     "embedding_map",
@@ -23,4 +25,5 @@ __all__ = [
     "reliability_of",
     "run_rows",
     "suspects",
+    "write_report",
 ]

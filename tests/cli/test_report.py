@@ -1,0 +1,73 @@
+"""``zoo report`` as its users run it."""
+
+from __future__ import annotations
+
+import shutil
+
+import click
+import pytest
+
+import zoo as package
+from zoo.cli import main
+
+
+@pytest.fixture
+def run(zoo, tmp_path, photos):
+    done = zoo("transfer", "--model", "builtin:tinyconv", "--data", photos, "--out", "run")
+    assert done.code == 0, done.err
+    return tmp_path / "run"
+
+
+def test_a_run_becomes_one_file_and_what_is_left_out_is_said(zoo, run):
+    done = zoo("report", "run")
+    assert done.code == 0, done.err
+    assert done.out.startswith("report    run/report.html (0.")
+    html = (run / "report.html").read_text(encoding="utf-8")
+    assert "builtin:tinyconv" in html
+    assert 'id="figure-confusion"' in html
+    assert "Traceback" not in done.err
+    assert all(line.startswith("left out: ") for line in done.err.splitlines())
+
+
+def test_json_says_where_it_is_and_what_it_lacks(zoo, run, tmp_path):
+    found = zoo("report", "run", "--out", "page.html", "--json").json
+    assert found["schema"] == 1
+    assert found["report"] == "page.html"
+    assert found["bytes"] == (tmp_path / "page.html").stat().st_size
+    assert found["runs"] == ["run"]
+    assert all(isinstance(line, str) for line in found["absent"])
+
+
+def test_several_runs_are_compared(zoo, run, tmp_path):
+    shutil.copytree(run, tmp_path / "again")
+    done = zoo("report", "run", "again", "--quiet")
+    assert done.out.startswith("report    comparison.html")
+    assert "Differences on the same rows" in (tmp_path / "comparison.html").read_text("utf-8")
+
+
+def test_what_is_set_for_all_verbs_is_not_meant_for_a_report(zoo, run, tmp_path):
+    shutil.copytree(run, tmp_path / "again")
+    done = zoo("report", "run", "again", env={"ZOO_DATA": "photos", "ZOO_OUT": "other"})
+    assert done.code == 0, done.err
+    assert (tmp_path / "comparison.html").is_file()
+
+
+def test_a_folder_that_is_no_run_is_one_line(zoo, tmp_path):
+    done = zoo("report", "nothing")
+    assert done.code == 4
+    assert done.err == "zoo: 'nothing' is not a run\nhint: zoo runs lists the runs below ./runs\n"
+
+
+def test_open_shows_it_in_the_browser(run, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(click, "launch", opened.append)
+    assert main(["report", str(run), "--open", "--quiet"]) == 0
+    assert opened == [str(run / "report.html")]
+    assert "report.html" in capsys.readouterr().out
+
+
+def test_the_python_front_door_takes_runs_and_folders(run, tmp_path):
+    assert package.report(run) == run / "report.html"
+    loaded = package.load_run(str(run))
+    assert package.report([loaded, run], out=tmp_path / "both.html") == tmp_path / "both.html"
+    assert (tmp_path / "both.html").stat().st_size > 10_000

@@ -1,0 +1,196 @@
+"""What was run and what it cost: contract, versions, digests, the command, the ledger."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from zoo.reports import svg
+from zoo.reports.figure import Figure, Part, Table
+from zoo.reports.words import NONE, count, metric_name, number, seconds, shown, size
+from zoo.runs import RunOptions
+
+if TYPE_CHECKING:
+    from zoo.runs import Run
+
+_LONGEST = 400  # characters of a value
+_FLAGS = (
+    *("input", "target", "group", "task", "seed", "device", "dtype", "runtime", "coverage"),
+    *("limit", "on_bad"),
+)
+
+
+def command_of(run: Run) -> str:
+    """The command that repeats a run, its revision pinned."""
+    plan, chosen = run.plan, run.plan["options"]
+    source, revision = str(plan["resolved"]), plan["contract"].get("revision")
+    if revision and "@" not in source:
+        head, mark, rest = source.partition("?")
+        if not mark:
+            head, mark, rest = source.partition("#")
+        source = f"{head}@{revision}{mark}{rest}"
+    words = ["zoo", "transfer", "--model", source, "--data", str(plan.get("data", ""))]
+    usual = RunOptions()
+    for name in _FLAGS:
+        if name in chosen and chosen[name] != getattr(usual, name):
+            words += [f"--{name.replace('_', '-')}", str(chosen[name])]
+    words += ["--head", str(chosen.get("head", "auto"))]
+    if chosen.get("deterministic"):
+        words.append("--deterministic")
+    if chosen.get("preprocess"):
+        words += [
+            "--preprocess",
+            ",".join(_setting(*pair) for pair in chosen["preprocess"].items()),
+        ]
+    return " ".join(shlex.quote(shown(word, _LONGEST)) for word in words)
+
+
+def _setting(key: str, value: Any) -> str:
+    if isinstance(value, list):
+        return f"{key}={';'.join(map(str, value))}"
+    return f"{key}={str(value).lower() if isinstance(value, bool) else value}"
+
+
+def metrics_table(summary: Mapping[str, Any]) -> Table:
+    """Every metric with its interval."""
+    evaluation = summary["evaluation"]
+    rows = [
+        (
+            metric_name(name),
+            number(metric["value"]),
+            f"{number(metric['low'])} to {number(metric['high'])}",
+        )
+        for name, metric in evaluation["metrics"].items()
+    ]
+    how = "5 x 5-fold cross-validation" if evaluation.get("protocol") == "cv" else "rows held out"
+    caption = f"Metrics on {count(evaluation.get('rows'), 'row')} ({how})"
+    return Table(("metric", "value", "95 % interval"), rows, caption)
+
+
+def record_part(run: Run) -> Part:
+    """What was run: enough to repeat it, and to see what would be another run."""
+    plan, summary = run.plan, run.summary
+    model, data, head = summary["model"], summary["data"], summary["head"]
+    strength = head.get("strength")
+    splits = ", ".join(f"{name} {count(rows)}" for name, rows in data["splits"].items())
+    parameters = model.get("parameters")
+    rows = [
+        ("model", shown(model["source"], _LONGEST)),
+        ("revision", shown(model.get("revision") or "none", _LONGEST)),
+        ("parameters", count(parameters) if parameters else NONE),
+        ("features", f"{count(model.get('dim'))} numbers a sample, {_dtype(summary)}"),
+        ("data", shown(plan.get("data", ""), _LONGEST)),
+        ("samples", f"{count(data.get('rows'))} ({splits}), {count(len(data['bad']))} unreadable"),
+        ("head", f"{shown(head['name'])}{f', strength {strength:.3g}' if strength else ''}"),
+        ("column in the store", shown(plan.get("column", ""), _LONGEST)),
+    ]
+    contract = [(key, _value(value)) for key, value in sorted(plan["contract"].items())]
+    versions = [(key, _value(value)) for key, value in plan.get("versions", {}).items()]
+    tables = [
+        Table(("", ""), rows, "The run"),
+        Table(
+            ("key", "value"), contract, "Contract: how inputs are prepared, and by which weights"
+        ),
+        Table(("package", "version"), versions, "Versions"),
+    ]
+    notes = [("text", shown(note, _LONGEST)) for note in plan.get("notes", [])]
+    return Part(
+        "record",
+        "What was run",
+        "This command repeats it; features that are still stored are not computed again.",
+        notes=[("code", command_of(run)), *notes],
+        tables=[table for table in tables if table.rows],
+    )
+
+
+def _dtype(summary: Mapping[str, Any]) -> str:
+    return shown(summary["features"].get("dtype") or "of unknown type")
+
+
+def _value(value: Any) -> str:
+    told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return shown(told, _LONGEST)
+
+
+def ledger_part(ledger: Mapping[str, Any]) -> Part:
+    """Seconds by phase as bars; memory, energy and what the store saved as a table."""
+    phases = {
+        name: float(value)
+        for name, value in (ledger.get("seconds") or {}).items()
+        if isinstance(value, int | float) and name != "total"
+    }
+    total = (ledger.get("seconds") or {}).get("total")
+    rows = [
+        (shown(name.replace("_", " ")), _told(name, value))
+        for name, value in ledger.items()
+        if name not in {"seconds", "schema"} and value is not None
+    ]
+    flat = [row for name, told in rows for row in _spread(name, told)]
+    tables = [Table(("", ""), flat, "Memory, energy and savings")] if flat else []
+    figures = [_phases(phases, total)] if phases else []
+    return Part("ledger", "Ledger", figures=figures, tables=tables)
+
+
+def _phases(phases: Mapping[str, float], total: Any) -> Figure:
+    scale = svg.Scale(0, max(phases.values()) or 1.0, 112, 296)
+    marks = []
+    for i, (name, value) in enumerate(phases.items()):
+        y = 26.0 * i
+        told = f"{name}: {seconds(value)}"
+        marks += [
+            svg.word(102, y + 15, svg.cut(shown(name.replace("_", " ")), 17), "label", "end"),
+            svg.tag(
+                "rect",
+                x=112,
+                y=y + 4,
+                width=max(1.0, scale(value) - 112),
+                height=14,
+                rx=2,
+                class_="bar",
+                data_tip=told,
+            ),
+            svg.word(scale(value) + 6, y + 15, seconds(value), "value"),
+        ]
+    return Figure(
+        "phases",
+        "Time by phase",
+        f"{seconds(total)} of wall time in all." if total is not None else "Wall time.",
+        svg.drawing(26.0 * len(phases) + 4, "Seconds by phase", *marks),
+        Table(("phase", "time"), [(shown(name), seconds(value)) for name, value in phases.items()]),
+    )
+
+
+def _told(name: str, value: Any) -> Any:
+    """A value of the ledger in words; of an object its parts."""
+    if isinstance(value, Mapping):
+        return {
+            key: _told(f"{name}.{key}", part) for key, part in value.items() if part is not None
+        }
+    if isinstance(value, list):
+        return ", ".join(str(_told(name, part)) for part in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, int | float):
+        return shown(value, _LONGEST)
+    told = next((tell for unit, tell in _UNITS.items() if unit in name), None)
+    return told(value) if told else count(value) if isinstance(value, int) else number(value)
+
+
+_UNITS: dict[str, Callable[[Any], str]] = {
+    "bytes": size,
+    "seconds": seconds,
+    "joules": lambda value: f"{number(value)} J",
+    "gram": lambda value: f"{number(value)} g",
+}
+
+
+def _spread(name: str, told: Any) -> list[tuple[str, str]]:
+    if not isinstance(told, Mapping):
+        return [(name, str(told))]
+    return [
+        row
+        for key, value in told.items()
+        for row in _spread(f"{name}: {shown(str(key).replace('_', ' '))}", value)
+    ]

@@ -1,0 +1,300 @@
+"""The parts of a run's report, in their order; what a run does not have is a line and no error."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.reports import classes, numbers, record, search, targets
+from zoo.reports.features import stored_rows
+from zoo.reports.figure import Card, Figure, Part, Table
+from zoo.reports.judged import Judged, read_judged
+from zoo.reports.maps import MOST_POINTS, map_figures
+from zoo.reports.samples import Samples
+from zoo.reports.verdict import arms_figure
+from zoo.reports.words import count, interval, metric_name, number, percent, shown
+
+if TYPE_CHECKING:
+    from zoo.plugin import Section
+    from zoo.runs import Run
+
+_log = logging.getLogger(__name__)
+_GALLERY = 12
+_LONG = 2_000  # characters of a plugin's paragraph
+
+
+@dataclass(frozen=True)
+class Page:
+    """One run, and what its parts share, read once.
+
+    Attributes:
+        run: a finished run.
+        data: where its data lies now, if it was moved.
+        most: points of a map.
+    """
+
+    run: Run
+    data: str = ""
+    most: int = MOST_POINTS
+
+    @cached_property
+    def judged(self) -> Judged:
+        """What was said of the rows that judged."""
+        return read_judged(self.run)
+
+    @cached_property
+    def samples(self) -> Samples:
+        """The samples themselves, where they still are."""
+        return Samples.of(self.run, self.data)
+
+    @cached_property
+    def rows(self) -> Any:
+        """All labelled rows with their features."""
+        return numbers.run_rows(self.run, self.data)
+
+    def parts(self) -> list[Part]:
+        """The report of the run, from its score to its ledger."""
+        return [
+            _fenced("score", "The score", self._score),
+            _fenced("map", "The samples as the backbone sees them", self._map),
+            _fenced("mistakes", self._mistakes_title, self._mistakes),
+            _fenced("suspects", "Most suspicious labels", self._suspects),
+            _fenced("health", "Data health", self._health),
+            _fenced("learning", "Would more samples help?", self._learning),
+            *(_foreign(i, section) for i, section in enumerate(self._sections())),
+            _fenced("record", "What was run", lambda: record.record_part(self.run)),
+            _fenced("ledger", "Ledger", self._ledger),
+        ]
+
+    def _sections(self) -> list[Section]:
+        return self.run.registry.report_sections(self.run)
+
+    @property
+    def _mistakes_title(self) -> str:
+        farthest = self.run.task == "regression"
+        return "Farthest off" if farthest else "Most confident mistakes"
+
+    def _score(self) -> Part:
+        summary = self.run.summary
+        evaluation = summary["evaluation"]
+        makers: list[tuple[str, Callable[[], list[Figure]]]] = [
+            ("The comparison with training from scratch", self._arms),
+            ("The figures of its predictions", self._predicted),
+            ("Loss against strength", self._strength),
+            ("Recall of each class", self._classes),
+        ]
+        figures: list[Figure] = []
+        notes: list[tuple[str, str]] = []
+        for what, make in makers:
+            part = _fenced("", what, lambda make=make: Part("", "", figures=make()))  # type: ignore[misc]
+            figures += part.figures
+            notes += [("absent", f"{what}: {part.absent}")] if part.absent else []
+        tables = [record.metrics_table(summary)]
+        if evaluation.get("outputs"):
+            tables.append(targets.output_table(evaluation["outputs"]))
+        tables += [_slices(part, evaluation["primary"]) for part in evaluation.get("slices") or []]
+        return Part("score", "The score", figures=figures, notes=notes, tables=tables)
+
+    def _arms(self) -> list[Figure]:
+        verdict = self.run.summary.get("verdict")
+        if not isinstance(verdict, Mapping):
+            raise _Absent("not measured in this run")
+        return [arms_figure(verdict)]
+
+    def _predicted(self) -> list[Figure]:
+        judged, evaluation = self.judged, self.run.summary["evaluation"]
+        if judged.task == "regression":
+            return targets.number_figures(judged)
+        if judged.task == "multilabel":
+            return targets.label_figures(judged, evaluation.get("outputs"))
+        told = evaluation.get("confusion") or {}
+        whole = told.get("names") == list(judged.names) and told.get("counts")
+        counts = np.array(told["counts"]) if whole else classes.confusion_counts(judged)
+        names = [shown(name) for name in judged.names]
+        ece = evaluation["metrics"].get("ece")
+        return [
+            classes.confusion_figure(counts, names),
+            classes.reliability_figure(judged, ece),
+        ]
+
+    def _strength(self) -> list[Figure]:
+        head = self.run.summary["head"]
+        path = head.get("path")
+        if not path:
+            raise _Absent("not kept by this run")
+        return [search.strength_figure(path, head.get("strength"), str(head["name"]))]
+
+    def _classes(self) -> list[Figure]:
+        if self.run.task != "class":
+            return []
+        told = self.run.summary["evaluation"].get("classes")
+        return [classes.recall_figure(told or classes.class_table(self.judged))]
+
+    def _map(self) -> Part:
+        features = stored_rows(self.run, self.judged)
+        seed = int(self.run.plan["options"].get("seed", 0))
+        codes = self.judged.truth if self.judged.task == "class" else None
+        rows, layouts = numbers.layouts(features, seed, codes, self.most)
+        drawn = map_figures(self.judged, rows, layouts, self.samples)
+        lead = (
+            "Each dot is a sample that judged. Point at one, or reach a map by the tabulator key "
+            "and walk with the arrow keys, to see it in both maps."
+        )
+        notes = [("absent", self.samples.absent)] if self.samples.absent else []
+        data = {"points": drawn.points, "picture": drawn.picture}
+        return Part("map", "", lead, drawn.figures, notes, foot=drawn.keys, data=data)
+
+    def _mistakes(self) -> Part:
+        judged = self.judged
+        if judged.task == "regression":
+            spread = judged.truth.std(axis=0)
+            off = (judged.predicted - judged.truth) / np.where(spread > 0, spread, 1.0)
+            weight = np.sqrt((off**2).mean(axis=1))
+            order = np.argsort(-weight, kind="stable")[:_GALLERY]
+            lead = "The samples whose prediction is farthest from what is true."
+        else:
+            surest = _surest(judged)
+            wrong = np.flatnonzero(judged.wrong)
+            order = wrong[np.argsort(-surest[wrong], kind="stable")][:_GALLERY]
+            if not len(order):
+                raise _Absent(f"none of {count(len(judged), 'row')} is predicted wrong")
+            lead = (
+                f"{count(len(wrong))} of {count(len(judged), 'row')} are predicted wrong; of these "
+                "the head was surest."
+            )
+        rows = order.tolist()
+        pictures = self.samples.show([judged.sample(row) for row in rows])
+        cards = [
+            Card(picture, shown(judged.items[row]), _lines(judged, row))
+            for row, picture in zip(rows, pictures, strict=True)
+        ]
+        notes = [("absent", self.samples.absent)] if self.samples.absent else []
+        return Part("mistakes", "", lead, notes=notes, cards=cards)
+
+    def _suspects(self) -> Part:
+        if self.run.task == "regression":
+            raise _Absent("numbers have no labels to doubt")
+        found = numbers.suspects(self.run, self.rows, _GALLERY)
+        if not found:
+            raise _Absent("no label is doubted by heads that did not see it")
+        keys, items = self.rows.keys, self.rows.dataset.items
+        pictures = self.samples.show([(items[s.row].name, keys[s.row].tobytes()) for s in found])
+        cards = [
+            Card(
+                picture,
+                shown(s.name),
+                (
+                    ("labelled", f"{shown(s.label, 40)} ({percent(s.probability)})"),
+                    ("rather", f"{shown(s.suggestion, 40)} ({percent(s.suggested)})"),
+                    ("in", s.split),
+                ),
+            )
+            for s, picture in zip(found, pictures, strict=True)
+        ]
+        lead = (
+            "Labels that heads which did not see the sample hold for wrong, by confident learning; "
+            "in test they harm the score, in training the head."
+        )
+        return Part("suspects", "", lead, cards=cards)
+
+    def _health(self) -> Part:
+        health = self.run.summary.get("health")
+        if health is None:
+            raise _Absent("not looked at in this run")
+        if not health:
+            return Part("health", "", "Nothing was found amiss.")
+        notes = [
+            (
+                "warning" if finding.get("level") == "warning" else "note",
+                shown(finding["text"], 600),
+            )
+            for finding in health
+        ]
+        return Part("health", "", notes=notes)
+
+    def _learning(self) -> Part:
+        metric, points = numbers.learning_curve(self.run, self.rows)
+        return Part("learning", "", figures=[search.learning_figure(metric, points)])
+
+    def _ledger(self) -> Part:
+        ledger = self.run.summary.get("ledger") or _ledger_file(self.run)
+        return record.ledger_part(ledger)
+
+
+class _Absent(Exception):  # noqa: N818 - it says why a part is empty, and is no fault
+    """Why there is nothing to show."""
+
+
+def _fenced(name: str, title: str, make: Callable[[], Part]) -> Part:
+    """A part, or the line that says why there is none.
+
+    Runs are read from folders that other versions and other people wrote, so that anything may be
+    missing or odd in them; the rest of the report is worth having all the same.
+    """
+    try:
+        return replace(make(), name=name, title=title)
+    except _Absent as absent:
+        return Part(name, title, absent=f"{absent}.")
+    except Exception as error:  # noqa: BLE001 - see above
+        _log.debug("part '%s' of a report", name, exc_info=True)
+        kind = "" if isinstance(error, ZooError) else f"{type(error).__name__}: "
+        return Part(name, title, absent=f"cannot be shown: {kind}{shown(error, 300)}.")
+
+
+def _foreign(number: int, section: Section) -> Part:
+    """What a plugin adds: plain text, under its own title."""
+    notes = [("text", shown(paragraph, _LONG)) for paragraph in section.paragraphs[:50]]
+    return Part(f"plugin-{number}", shown(section.title), notes=notes)
+
+
+def _surest(judged: Judged) -> np.ndarray:
+    """(m,) how sure the head was of what is wrong with each row."""
+    if judged.task == "class":
+        return judged.chances
+    off = np.abs(judged.chances - judged.truth)
+    return np.asarray(np.where(judged.truth != judged.predicted, off, 0.0).max(axis=1))
+
+
+def _lines(judged: Judged, row: int) -> list[tuple[str, str]]:
+    truth, predicted = judged.truth[row], judged.predicted[row]
+    if judged.task == "class":
+        said = f"{shown(judged.names[predicted], 40)} ({percent(float(judged.chances[row]))})"
+        return [("true", shown(judged.names[truth], 40)), ("predicted", said)]
+    if judged.task == "regression":
+        pairs = (("true", truth), ("predicted", predicted))
+        return [(word, ", ".join(number(float(v)) for v in part[:4])) for word, part in pairs]
+    out = []
+    for j in np.flatnonzero(truth != predicted)[:4]:
+        chance = percent(float(judged.chances[row, j]))
+        word = "missed" if truth[j] else "wrongly said"
+        out.append((word, f"{shown(judged.names[j], 40)} ({chance})"))
+    return out
+
+
+def _slices(part: Mapping[str, Any], primary: str) -> Table:
+    """The score of each value of a column."""
+    rows = []
+    for one in part["values"]:
+        metric = one["metrics"].get(primary) or {}
+        told = (number(metric.get("value")), interval(metric), number(one.get("p")))
+        rows.append((shown(one["value"]), count(one["rows"]), *told))
+    header = ("value", "rows", metric_name(primary), "95 % interval", "p that it is no worse")
+    return Table(header, rows, f"By {shown(part['column'])}")
+
+
+def _ledger_file(run: Run) -> dict[str, Any]:
+    path = run.folder / "ledger.json"
+    try:
+        ledger = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _Absent(f"'{shown(path.name)}' is missing or damaged") from error
+    if not isinstance(ledger, dict):
+        raise _Absent(f"'{shown(path.name)}' is damaged")
+    return ledger
