@@ -158,7 +158,7 @@ def reliability_figure(judged: Judged, ece: Mapping[str, Any] | None) -> Figure:
     return reliability(
         judged.chances,
         right,
-        f"{told}On the diagonal, a confidence is the share that is right. Whiskers are 95 % "
+        f"{told}On the diagonal, a confidence is the share that is right. Whiskers are 95\u00a0% "
         f"intervals, bars the rows of each point, {count(len(judged))} in all.",
         "confidence of the prediction",
         "share right",
@@ -219,7 +219,7 @@ def reliability(
         "Reliability",
         note,
         svg.drawing(328, "Reliability diagram", *marks),
-        Table(("probability", "stated, mean", "happened", "95 % interval", "rows"), rows),
+        Table(("probability", "stated, mean", "happened", "95\u00a0% interval", "rows"), rows),
     )
 
 
@@ -262,9 +262,9 @@ def recall_figure(classes: Sequence[Mapping[str, Any]]) -> Figure:
     return Figure(
         "classes",
         "Recall of each class",
-        f"The share of a class's rows that is found, with its 95 % interval; worst first.{which}",
+        f"The share of a class's rows found, and its 95\u00a0% interval; worst first.{which}",
         forest(drawn, "recall", "Recall of each class"),
-        Table(("class", "rows", "precision", "recall", "95 % interval of recall", "F1"), rows),
+        Table(("class", "rows", "precision", "recall", "95\u00a0% interval of recall", "F1"), rows),
     )
 
 

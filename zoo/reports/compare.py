@@ -49,7 +49,7 @@ def comparison_headline(runs: Sequence[Run]) -> Headline:
     )
     more = (
         f"On the same {count(found['rows'], 'row')} it {told} {_name(second, runs)}: "
-        f"{points(difference['value'])} points, 95 % interval {points(difference['low'])} to "
+        f"{points(difference['value'])} points, 95\u00a0% interval {points(difference['low'])} to "
         f"{points(difference['high'])}, McNemar's p = {found['test']['p']:.2g}."
     )
     level = "positive" if found["verdict"] == "better" else "none"
@@ -80,7 +80,7 @@ def _scores(runs: Sequence[Run]) -> Part:
     figure = Figure(
         "scores",
         "The scores",
-        f"{metric_name(metric).capitalize()} with its 95 % interval, the best first. "
+        f"{metric_name(metric).capitalize()} with its 95\u00a0% interval, the best first. "
         "Where intervals overlap, scores may still differ on the same rows: see below.",
         forest(
             [(_name(run, runs), _primary(run), run is best) for run in ranked],
@@ -88,7 +88,7 @@ def _scores(runs: Sequence[Run]) -> Part:
             "Scores of the runs",
         ),
         Table(
-            ("run", metric_name(metric), "95 % interval", "rows"),
+            ("run", metric_name(metric), "95\u00a0% interval", "rows"),
             [
                 (
                     _name(run, runs),
@@ -113,10 +113,10 @@ def _verdicts(runs: Sequence[Run]) -> Figure:
     return Figure(
         "verdicts",
         "Gain over training from scratch",
-        "In points, each on the rows of its own run, with its 95 % interval.",
+        "In points, each on the rows of its own run, with its 95\u00a0% interval.",
         forest(entries, "points", "Gain over training from scratch", zero=True),
         Table(
-            ("run", "verdict", "points", "95 % interval"),
+            ("run", "verdict", "points", "95\u00a0% interval"),
             [
                 (
                     _name(run, runs),
@@ -161,7 +161,7 @@ def _differences(runs: Sequence[Run]) -> Part:
     names = (
         "run",
         "points",
-        "95 % interval",
+        "95\u00a0% interval",
         "only the best right",
         "only it right",
         "McNemar's p",
@@ -169,7 +169,7 @@ def _differences(runs: Sequence[Run]) -> Part:
     figure = Figure(
         "differences",
         f"Difference to {_name(best, runs)}",
-        "In points of accuracy on the same rows, with Tango's 95 % interval.",
+        "In points of accuracy on the same rows, with Tango's 95\u00a0% interval.",
         forest(entries, "points", "Differences to the best run", zero=True),
         Table(names, rows),
     )

@@ -66,7 +66,7 @@ def metrics_table(summary: Mapping[str, Any]) -> Table:
     ]
     how = "5 x 5-fold cross-validation" if evaluation.get("protocol") == "cv" else "rows held out"
     caption = f"Metrics on {count(evaluation.get('rows'), 'row')} ({how})"
-    return Table(("metric", "value", "95 % interval"), rows, caption)
+    return Table(("metric", "value", "95\u00a0% interval"), rows, caption)
 
 
 def record_part(run: Run) -> Part:

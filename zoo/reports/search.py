@@ -129,7 +129,7 @@ def learning_figure(metric: str, given: Sequence[Mapping[str, Any]]) -> Figure:
         "rows; where the line still climbs, more samples would help.",
         svg.drawing(308, "Learning curve", *marks),
         Table(
-            ("training rows", metric, "95 % interval"),
+            ("training rows", metric, "95\u00a0% interval"),
             [(count(p["rows"]), number(p["value"]), interval(p)) for p in points],
         ),
     )

@@ -285,7 +285,7 @@ def _slices(part: Mapping[str, Any], primary: str) -> Table:
         metric = one["metrics"].get(primary) or {}
         told = (number(metric.get("value")), interval(metric), number(one.get("p")))
         rows.append((shown(one["value"]), count(one["rows"]), *told))
-    header = ("value", "rows", metric_name(primary), "95 % interval", "p that it is no worse")
+    header = ("value", "rows", metric_name(primary), "95\u00a0% interval", "p that it is no worse")
     return Table(header, rows, f"By {shown(part['column'])}")
 
 

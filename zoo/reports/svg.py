@@ -161,7 +161,7 @@ def y_axis(scale: Scale, x: float, label: str, right: float, wanted: int = 5) ->
 
 def told_interval(value: float, low: float, high: float) -> str:
     """A value and its interval as a mark says them."""
-    return f"{number(value)} (95 % interval {number(low)} to {number(high)})"
+    return f"{number(value)} (95\u00a0% interval {number(low)} to {number(high)})"
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -128,10 +128,10 @@ def label_figures(judged: Judged, outputs: Mapping[str, Mapping[str, Any]] | Non
             Figure(
                 "labels",
                 "F1 of each label",
-                f"With its 95 % interval, the worst first, on {count(len(judged), 'row')}.{which}",
+                f"With its 95\u00a0% interval, worst first, on {count(len(judged), 'row')}.{which}",
                 forest([(name, part, False) for name, part in drawn], "F1", "F1 of each label"),
                 Table(
-                    ("label", "rows with it", "F1", "95 % interval"),
+                    ("label", "rows with it", "F1", "95\u00a0% interval"),
                     [
                         (
                             shown(name),
@@ -150,7 +150,7 @@ def label_figures(judged: Judged, outputs: Mapping[str, Mapping[str, Any]] | Non
             judged.chances.ravel(),
             judged.truth.ravel() == 1,
             f"All {pairs} of a sample and a label; on the diagonal, a stated probability is the "
-            "share of labels that apply. Whiskers are 95 % intervals, bars counts.",
+            "share of labels that apply. Whiskers are 95\u00a0% intervals, bars counts.",
             "probability that a label applies",
             "share that does",
         )

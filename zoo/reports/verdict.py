@@ -72,7 +72,7 @@ def headline(summary: Mapping[str, Any]) -> Headline:
         f"{_reference(verdict)}"
     )
     more = (
-        f"95 % interval {points(verdict.get('low'))} to {points(verdict.get('high'))} points, "
+        f"95\u00a0% interval {points(verdict.get('low'))} to {points(verdict.get('high'))} points, "
         f"paired on {count(verdict.get('rows'), 'row')}. {score}."
     )
     return Headline(level, _SIGN[level], sentence, more, shown(verdict.get("advice") or "", 400))
@@ -86,9 +86,9 @@ def _score(summary: Mapping[str, Any]) -> str:
         value = percent(metric["value"])
         around = f"{100 * metric['low']:.1f} to {100 * metric['high']:.1f}"
         said = f"{value} of {_held_out(evaluation)} are predicted right"
-        return f"{said} (95 % interval {around})"
+        return f"{said} (95\u00a0% interval {around})"
     said = f"{metric_name(name)} is {number(metric['value'])} on {_held_out(evaluation)}"
-    return f"{said} (95 % interval {interval(metric)})"
+    return f"{said} (95\u00a0% interval {interval(metric)})"
 
 
 def _held_out(evaluation: Mapping[str, Any]) -> str:
@@ -124,10 +124,10 @@ def arms_figure(verdict: Mapping[str, Any]) -> Figure:
     return Figure(
         "arms",
         "The score against the arms",
-        f"{metric_name(metric).capitalize()} with its 95 % interval; every arm was judged on the "
+        f"{metric_name(metric).capitalize()} with its 95\u00a0% interval; all were judged on the "
         f"same {count(verdict.get('rows'), 'row')}.",
         forest(entries, metric_name(metric), "Scores of the arms"),
-        Table(("arm", metric_name(metric), "95 % interval", "time", "what it is"), rows),
+        Table(("arm", metric_name(metric), "95\u00a0% interval", "time", "what it is"), rows),
     )
 
 

@@ -79,7 +79,7 @@ def points(value: Any, *, sign: bool = True) -> str:
 
 def percent(value: Any) -> str:
     """A share as per cent."""
-    return f"{100 * value:.1f} %" if _is_number(value) else NONE
+    return f"{100 * value:.1f}\u00a0%" if _is_number(value) else NONE
 
 
 def interval(metric: Mapping[str, Any]) -> str:
