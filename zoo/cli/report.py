@@ -38,7 +38,7 @@ def command(
     """
     del debug
     # A folder of runs or data named for all verbs is not meant for this file or these runs.
-    out, data = (value if _typed(name) else None for name, value in (("out", out), ("data", data)))
+    out, data = out if _typed("out") else None, data if _typed("data") else None
     from zoo.reports import write_report
     from zoo.runs import load_run
 

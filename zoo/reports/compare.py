@@ -62,16 +62,16 @@ def comparison_parts(runs: Sequence[Run]) -> list[Part]:
 
 
 def _scores(runs: Sequence[Run]) -> Part:
-    metrics = list(dict.fromkeys(n for run in runs for n in run.summary["evaluation"]["metrics"]))
+    told = [run.summary["evaluation"]["metrics"] for run in runs]
     rows = []
-    for run in runs:
-        told = run.summary["evaluation"]["metrics"]
+    for name in dict.fromkeys(name for one in told for name in one):
         cells = (
-            f"{number(told[name]['value'])} ({interval(told[name])})" if name in told else NONE
-            for name in metrics
+            f"{number(one[name]['value'])} ({interval(one[name])})" if name in one else NONE
+            for one in told
         )
-        rows.append((_name(run, runs), *cells))
-    tables = [Table(("run", *map(metric_name, metrics)), rows, "Every metric, with its interval")]
+        rows.append((metric_name(name), *cells))
+    header = ("metric", *(_name(run, runs) for run in runs))
+    tables = [Table(header, rows, "Every metric, with its interval")]
     try:
         metric, ranked = _ranked(runs)
     except DataError as error:

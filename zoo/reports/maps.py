@@ -79,7 +79,17 @@ def map_figures(
                 f"map-{i}",
                 layout.title,
                 f"{layout.note} {count(len(judged), 'row')}{drawn}.{misses}",
-                _drawing(xy, height, codes[some], wrong[some], groups, f"map-{i}", layout.title),
+                _drawing(
+                    xy,
+                    height,
+                    codes[some],
+                    wrong[some],
+                    groups,
+                    f"map-{i}",
+                    layout.title,
+                    ordered=judged.task == "regression",
+                    named=judged.task == "class",
+                ),
                 None if i else _table(groups, codes, wrong),
             )
         )
@@ -95,7 +105,7 @@ def map_figures(
         "tile": sheet.tile,
         "across": sheet.across,
     }
-    return Maps(figures, _keys(groups), points, sheet.uri)
+    return Maps(figures, _keys(groups, ordered=judged.task == "regression"), points, sheet.uri)
 
 
 def _told(judged: Judged, some: np.ndarray, samples: Samples) -> dict[str, Any]:
@@ -161,18 +171,22 @@ def _drawing(  # noqa: PLR0917 - one figure's parts
     groups: Sequence[str],
     name: str,
     title: str,
+    *,
+    ordered: bool,
+    named: bool,
 ) -> Markup:
     size = "large" if len(xy) <= 400 else "middle" if len(xy) <= 1500 else "small"
     marks = []
     for code in np.unique(codes).tolist():
         own = xy[codes == code]
-        dots = svg.dots([tuple(at) for at in own.tolist()], f"points {size} c{code % _COLOURS}")
+        look = _look(code, ordered=ordered).partition(" ")[0]
+        dots = svg.dots([tuple(at) for at in own.tolist()], f"points {size} {look}")
         hollow = svg.dots([tuple(at) for at in own.tolist()], f"hollow {size}")
         marks.append(svg.tag("g", dots, *([hollow] if code >= _COLOURS else []), data_group=code))
     crosses = "".join(f"M{x - 3:.0f} {y - 3:.0f}l6 6m0-6l-6 6" for x, y in xy[wrong].tolist())
     if crosses:
         marks.append(svg.tag("path", d=crosses, class_="crosses"))
-    if len(groups) <= _LABELLED:
+    if named and len(groups) <= _LABELLED:
         for code in np.unique(codes).tolist():
             x, y = np.median(xy[codes == code], axis=0).tolist()
             marks.append(svg.word(x, y + 4, svg.cut(groups[code], 16), "place", "middle"))
@@ -188,19 +202,21 @@ def _drawing(  # noqa: PLR0917 - one figure's parts
     )
 
 
-def _look(code: int) -> str:
-    """The classes of a group's mark: eight colours, then the same as rings."""
+def _look(code: int, *, ordered: bool) -> str:
+    """The classes of a group's mark: eight colours, then the same as rings; a scale of numbers."""
+    if ordered:
+        return f"q{code}"
     return f"c{code % _COLOURS}{' open' if code >= _COLOURS else ''}"
 
 
-def _keys(groups: Sequence[str]) -> Markup:
+def _keys(groups: Sequence[str], *, ordered: bool) -> Markup:
     """A button for each group, which stresses it in all maps."""
     if len(groups) > _KEYS:
         return Markup()
     buttons = [
         svg.tag(
             "button",
-            svg.tag("span", class_=f"swatch {_look(code)}", aria_hidden="true"),
+            svg.tag("span", class_=f"swatch {_look(code, ordered=ordered)}", aria_hidden="true"),
             name,
             type="button",
             data_key=code,

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup, escape
 
-from zoo.reports.words import number
-
 WIDTH = 360.0
 
 
@@ -157,11 +155,6 @@ def y_axis(scale: Scale, x: float, label: str, right: float, wanted: int = 5) ->
             word(x - 6, at + 4, tick_text(value), "tick", "end"),
         ]
     return Markup("").join([*parts, word(0, min(scale.start, scale.end) - 10, label, "axis")])
-
-
-def told_interval(value: float, low: float, high: float) -> str:
-    """A value and its interval as a mark says them."""
-    return f"{number(value)} (95\u00a0% interval {number(low)} to {number(high)})"
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -63,7 +63,7 @@ def headline(summary: Mapping[str, Any]) -> Headline:
     verdict = summary.get("verdict")
     if not isinstance(verdict, Mapping) or verdict.get("level") not in _SAID:
         more = "Whether the transfer was worth it was not measured in this run."
-        return Headline("unknown", "", score, more)
+        return Headline("unknown", "", score[0].upper() + score[1:], more)
     level, delta = str(verdict["level"]), verdict.get("delta", 0.0)
     below = "below" if delta < 0 else "above"
     amount = points(abs(delta), sign=False)
@@ -139,6 +139,7 @@ def forest(
     zero: bool = False,
 ) -> Markup:
     """Values with intervals below each other, some of them stressed; with a line at zero."""
+    tell = points if zero else number
     numbers = [x for _, part, _ in entries for x in (part["low"], part["value"], part["high"])]
     left, right, step = 112.0, 306.0, 30.0
     bottom = 14 + step * len(entries)
@@ -152,11 +153,11 @@ def forest(
     for i, (name, part, stressed) in enumerate(entries):
         y, class_ = 14 + step * (i + 0.5), "main" if stressed else "other"
         low, value, high = (float(part[key]) for key in ("low", "value", "high"))
-        told = f"{name}: {svg.told_interval(value, low, high)}"
+        told = f"{name}: {tell(value)} (95\u00a0% interval {tell(low)} to {tell(high)})"
         marks += [
             svg.word(left - 10, y + 4, svg.cut(name, 17), f"label {class_}", "end"),
             svg.line(scale(low), y, scale(high), y, f"whisker {class_}"),
             svg.mark(scale(value), y, told, f"dot {class_}", 5),
-            svg.word(svg.WIDTH, y + 4, number(value), f"value {class_}", "end"),
+            svg.word(svg.WIDTH, y + 4, tell(value), f"value {class_}", "end"),
         ]
     return svg.drawing(bottom + 36, label, *marks)

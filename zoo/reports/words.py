@@ -62,12 +62,15 @@ def is_share(name: str) -> bool:
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A number with so many decimals, or significant digits beyond 100; a dash for none."""
+    """A number with so many decimals, fewer of large ones; a dash for none."""
     if not _is_number(value):
         return NONE
-    if value and not 1e-3 <= abs(value) < 100:
-        return f"{value:.{digits}g}".replace("-", "\u2212")
-    return f"{value:.{digits}f}".replace("-", "\u2212")
+    size_of = abs(value)
+    if value and not 1e-3 <= size_of < 1e6:
+        told = f"{value:.{digits}g}"
+    else:
+        told = f"{value:,.{digits if size_of < 100 else 1 if size_of < 1000 else 0}f}"
+    return told.replace("-", "\u2212", 1) if value < 0 else told
 
 
 def points(value: Any, *, sign: bool = True) -> str:
