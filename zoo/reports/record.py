@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.reports import svg
@@ -122,15 +122,42 @@ def ledger_part(ledger: Mapping[str, Any]) -> Part:
         if isinstance(value, int | float) and name != "total"
     }
     total = (ledger.get("seconds") or {}).get("total")
-    rows = [
-        (shown(name.replace("_", " ")), _told(name, value))
-        for name, value in ledger.items()
-        if name not in {"seconds", "schema"} and value is not None
-    ]
-    flat = [row for name, told in rows for row in _spread(name, told)]
-    tables = [Table(("", ""), flat, "Memory, energy and savings")] if flat else []
+    rows = [*_used(ledger), *(_saved(one) for one in ledger.get("saved") or [])]
+    tables = [Table(("", ""), rows, "What it took, and what the store saved")] if rows else []
     figures = [_phases(phases, total)] if phases else []
     return Part("ledger", "Ledger", figures=figures, tables=tables)
+
+
+def _used(ledger: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Processor time, memory, energy and carbon dioxide, each with where the figure is from."""
+    rows = []
+    if (took := ledger.get("cpu_seconds")) is not None:
+        rows.append(("processor time", f"{seconds(took)} of all cores"))
+    if (peak := ledger.get("peak_memory_bytes")) is not None:
+        rows.append(("peak memory", size(peak)))
+    if energy := ledger.get("energy"):
+        sources = ", ".join(shown(source["name"]) for source in energy.get("sources") or [])
+        how = "measured" if energy.get("measured") else "estimated"
+        told = f"{number(energy.get('joules'))} J, {how}{f': {sources}' if sources else ''}"
+        rows.append(("energy", told))
+        rows += [("", shown(note, _LONGEST)) for note in energy.get("notes") or []]
+    if co2 := ledger.get("co2"):
+        per = f"at {number(co2.get('g_per_kwh'))} g/kWh ({shown(co2.get('source', ''), _LONGEST)})"
+        rows.append(("CO2", f"{number(co2.get('grams'))} g, estimated {per}"))
+    return rows
+
+
+def _saved(one: Mapping[str, Any]) -> tuple[str, str]:
+    """What a run did not take, against an alternative in words."""
+    given = one.get("assumed") or {}
+    named = {
+        "store": "saved against an empty store",
+        "rerun": f"saved against the backbone run in {count(given.get('fits'))} fits of "
+        f"{count(given.get('epochs'))} epochs",
+        "scratch": "saved against training from scratch",
+    }
+    told = named.get(str(one.get("against")), f"saved against {shown(one.get('against'))}")
+    return told, f"{seconds(one.get('seconds'))}{', estimated' if one.get('estimate') else ''}"
 
 
 def _phases(phases: Mapping[str, float], total: Any) -> Figure:
@@ -160,37 +187,3 @@ def _phases(phases: Mapping[str, float], total: Any) -> Figure:
         svg.drawing(26.0 * len(phases) + 4, "Seconds by phase", *marks),
         Table(("phase", "time"), [(shown(name), seconds(value)) for name, value in phases.items()]),
     )
-
-
-def _told(name: str, value: Any) -> Any:
-    """A value of the ledger in words; of an object its parts."""
-    if isinstance(value, Mapping):
-        return {
-            key: _told(f"{name}.{key}", part) for key, part in value.items() if part is not None
-        }
-    if isinstance(value, list):
-        return ", ".join(str(_told(name, part)) for part in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if not isinstance(value, int | float):
-        return shown(value, _LONGEST)
-    told = next((tell for unit, tell in _UNITS.items() if unit in name), None)
-    return told(value) if told else count(value) if isinstance(value, int) else number(value)
-
-
-_UNITS: dict[str, Callable[[Any], str]] = {
-    "bytes": size,
-    "seconds": seconds,
-    "joules": lambda value: f"{number(value)} J",
-    "gram": lambda value: f"{number(value)} g",
-}
-
-
-def _spread(name: str, told: Any) -> list[tuple[str, str]]:
-    if not isinstance(told, Mapping):
-        return [(name, str(told))]
-    return [
-        row
-        for key, value in told.items()
-        for row in _spread(f"{name}: {shown(str(key).replace('_', ' '))}", value)
-    ]

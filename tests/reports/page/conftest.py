@@ -185,7 +185,16 @@ def rich():
         "ledger": {
             "seconds": {"features": 1.5, "head": 0.5, "total": 2.25},
             "peak_memory_bytes": 612_000_000,
-            "energy": {"joules": 1820.5, "measured": False, "source": "15 W a core"},
+            "energy": {"joules": 1820.5, "measured": False, "sources": [{"name": "12 W a core"}]},
+            "co2": {"grams": 0.243, "g_per_kwh": 480.0, "source": "world average"},
+            "saved": [
+                {
+                    "against": "rerun",
+                    "seconds": 960.0,
+                    "estimate": True,
+                    "assumed": {"fits": 6, "epochs": 10},
+                }
+            ],
         },
     }
 

@@ -148,6 +148,18 @@ def test_the_figures_say_the_runs_numbers(class_run, rich, computed):
     assert table_rows(html, "phases")[1:] == [["features", "1.5 s"], ["head", "0.5 s"]]
 
 
+def test_the_ledger_says_what_is_estimated_and_against_what_it_saved(class_run, rich):
+    ledger = section(read(write_report([class_run(summary=rich)])), "ledger")
+    for words in (
+        "612 MB",
+        "1,820 J, estimated: 12 W a core",
+        "0.243 g, estimated at 480.0 g/kWh (world average)",
+        "saved against the backbone run in 6 fits of 10 epochs",
+        "16.0 min, estimated",
+    ):
+        assert words in ledger
+
+
 def test_reliability_bins_what_was_stated_and_what_happened(class_run):
     rows = table_rows(read(write_report([class_run()])), "reliability")
     # 45 right rows at 0.95; the 15 wrong ones at 0.65 to 0.74, none of them right.
