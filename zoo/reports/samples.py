@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from zoo.runs import Run
 
 _GALLERY = 132  # pixels a side: sharp at the 96 pixels that it is shown with
-TILE = 44
-_ACROSS = 40  # tiles beside each other in a sheet
+TILE = 64
+_ACROSS = 32  # tiles beside each other in a sheet
 _SHEET_BYTES = 900_000
 _QUALITIES = (70, 55, 40, 25, 12)
 _T = TypeVar("_T")

@@ -332,7 +332,7 @@ def test_thumbnails_are_of_the_very_samples(write_run, photos, computed):
     assert points["tiles"] == list(range(len(files)))
     side = points["tile"]
     middle = [
-        np.asarray(sheet.crop((i * side + 20, 20, i * side + 24, 24))).mean() for i in (0, 23)
+        np.asarray(sheet.crop((i * side + 30, 30, i * side + 34, 34))).mean() for i in (0, 23)
     ]
     assert middle[0] < 120 < middle[1]  # dark and light
 
