@@ -131,7 +131,6 @@ def test_the_gpus_that_torch_has_memory_on_are_in_use(monkeypatch):
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     assert gpus_in_use() == set()
     cuda = SimpleNamespace(
-        is_available=lambda: True,
         is_initialized=lambda: True,
         device_count=lambda: 2,
         memory_reserved=lambda number: 0,

@@ -88,6 +88,7 @@ HEADS = {
     "Lossy": {"comes_back_from_its_state"},
     "Gullible": {"refuses_the_state_of_another"},
     "Stray": {"search_chooses_one_of_its_strengths", "search_keeps_scores_of_held_rows"},
+    "Unfolded": {"search_chooses_one_of_its_strengths"},
     "Ignorant": {"learns", "weightless_rows_teach_nothing"},
     "ArraysOnly": {"takes_any_kind_of_rows", "weightless_rows_teach_nothing"},
 }

@@ -137,7 +137,7 @@ def _sizes(target: Target, full: int, sizes: int) -> list[int]:
     """From few rows to all of them, each at least a fifth more than the last."""
     classes = len(target.names) if target.task == "class" else 0
     least = min(full, max(_LEAST, 2 * classes))
-    wanted = np.rint(np.geomspace(least, full, sizes)).astype(np.int64)[::-1].tolist()
+    wanted = np.rint(np.geomspace(full, least, sizes)).astype(np.int64).tolist()
     kept = [full]
     for size in wanted:
         if size * 1.2 <= kept[-1]:

@@ -151,7 +151,7 @@ class Gpus:
 def gpus_in_use() -> set[str]:
     """UUIDs of the GPUs on which this process's torch has memory; loads nothing."""
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+    if torch is None or not torch.cuda.is_initialized():
         return set()
     return {
         f"GPU-{str(torch.cuda.get_device_properties(number).uuid).removeprefix('GPU-')}"
