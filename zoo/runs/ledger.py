@@ -91,8 +91,8 @@ def saved(
     ``rerun``: no feature store, as tools work that train a head behind a frozen backbone: all
     samples to fit on go through it in each epoch of each fold and of the last fit, at one strength,
     the others once; what this run took for its features is taken off. ``scratch``: the verdict's
-    learner from scratch, against its head on features, on the same rows. All are estimates: no
-    alternative was run but the last.
+    learner from scratch, against its head on features, on the same rows. All but the last are
+    estimates: nobody ran the alternative.
 
     Args:
         samples: distinct ones of the run.
@@ -120,7 +120,7 @@ def saved(
     took = [(arms.get(name) or {}).get("seconds") for name in ("scratch", "transfer")]
     if took[0] is not None and took[1] is not None:
         own = {"scratch_seconds": took[0], "transfer_seconds": took[1]}
-        out["scratch"] = _reckoned(took[0] - took[1], **own)
+        out["scratch"] = {**_reckoned(took[0] - took[1], **own), "estimate": False}
     return out
 
 
