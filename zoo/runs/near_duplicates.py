@@ -7,8 +7,8 @@ chance comes as close: if distances follow a Weibull distribution, as nearest ne
 the shape that their median and upper quartile show, then fewer than half a row must be expected
 below the bound, or the bound is lowered. On our own real images, texts and recordings nothing
 was within twice the bound but samples that are nearly equal; photographs saved again as JPEG are
-mostly found, fewer than half of the resized ones, and no cropped or turned ones. Where more than half of all rows are
-near duplicates (frames of one film), none stands out.
+mostly found, fewer than half of the resized ones, and no cropped or turned ones. Where more than
+half of all rows are near duplicates (frames of one film), none stands out.
 """
 
 from __future__ import annotations
