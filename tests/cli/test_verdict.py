@@ -40,7 +40,7 @@ def test_the_verdict_has_lines_of_its_own(zoo, photos):
     ]
     assert "compared with" in lines[at + 2]
     assert "left out: --scratch-budget 0" in lines[at + 4]
-    assert lines[-2].startswith("  next: ")
+    assert lines[at + 6].startswith("  next: ")
     assert "from the cache" in transfer(zoo, photos).out
 
 
