@@ -358,12 +358,12 @@ def test_a_cached_run_with_its_verdict_loads_neither_torch_nor_scikit_learn(phot
         "import sys\nfrom zoo.cli import main\n"
         f"main({quick!r})\n"
         "heavy = {'torch', 'sklearn', 'transformers', 'scipy'} & set(sys.modules)\n"
-        "sys.stderr.write(' '.join(sorted(heavy)))"
+        "print('heavy:', *sorted(heavy), file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert done.stderr == ""
+    assert done.stderr.splitlines()[-1] == "heavy:"
     again = json.loads(done.stdout)
     assert again["features"]["forwards"] == 0
     assert again["verdict"]["delta"] == first["verdict"]["delta"]
