@@ -45,7 +45,7 @@ def test_what_the_given_split_of_spoken_digits_tells(zoo, asset, minilm, tmp_pat
     assets = Assets(asset, lambda: minilm, tmp_path)
     words = [*assets.model("onnx-speech"), *assets.data("fsdd"), "--scratch-budget", "0", "--json"]
     verdict = zoo("transfer", *words, env={"ZOO_NO_VERDICT": ""}, timeout=1800).json["verdict"]
-    assert verdict["arms"]["raw"]["chosen"].startswith("log-mel course")
+    assert verdict["arms"]["raw"]["chosen"].startswith("log-mel statistics and course")
     assert verdict["arms"]["raw"]["value"] > 0.93
     assert verdict["level"] in {"none", "marginal"}
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from zoo.baselines import RawInput
     from zoo.runs.contest import Contest, Part
 
-VERSION = 1  # raised whenever an arm's outcome would differ
+VERSION = 2  # raised whenever an arm's outcome would differ
 HEADS = {  # that raw inputs are tried under
     "class": ("logistic", "knn"),
     "multilabel": ("logistic",),
