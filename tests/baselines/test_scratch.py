@@ -120,7 +120,7 @@ def test_progress_ends_at_what_was_planned():
     told = []
     learn(items, target, progress=lambda done, planned: told.append((done, planned)))
     assert told == sorted(told)
-    assert told[-1][0] == told[-1][1] == 3 * 4 + 2 * 12
+    assert told[-1][0] == told[-1][1] == 3 * 6 + 2 * 12
 
 
 def test_numbers_are_told_in_their_own_units():

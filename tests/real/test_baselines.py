@@ -38,7 +38,7 @@ def linear(x, codes, rows):
 
 
 def test_digits_are_learnt_better_than_by_pixels(asset, monkeypatch):
-    monkeypatch.setattr("zoo.baselines.learner.Learner.work", lambda self, rows: 20)
+    monkeypatch.setattr("zoo.baselines.learner.Learner.work", lambda self, rows: 32)
     folder = asset("img-digits-mnist-usps") / "mnist"
     train, labels = pictures(folder / "train", ".png", every=2)
     test, more = pictures(folder / "test", ".png", every=2)

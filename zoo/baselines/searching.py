@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from zoo.baselines.objectives import Objective
 
 _TRIAL = 0.12  # of the time left, the most that one configuration's trial takes
-_LEAST = 3  # epochs: fewer tell nothing of a configuration
+_SHORTEST = 6  # epochs of a trial, where there is time: fewer leave the choice to chance
+_LEAST = 3  # and where there is none: trials of fewer are left out
 _TIMED = 3  # batches by which the pace is foreseen
 _SPARE = 1.1  # estimates of time are multiplied by it
 
@@ -101,7 +102,8 @@ def search(
     if objective.lifts:  # both ways with the safest, and lifted with the others
         grid = (grid[0], *({**one, "lift": True} for one in grid))
     epochs = learner.work(len(fit))
-    told = _Told(max(4, epochs // 4) * len(grid) + 2 * epochs, progress)
+    trial = max(_SHORTEST, epochs // 4)
+    told = _Told(trial * len(grid) + 2 * epochs, progress)
     to_train, to_judge = _pace(learner, objective, fit, held, seed)
     deadline = clock.end(to_judge * (len(held) + len(judge)) + 0.02)
 
@@ -133,8 +135,8 @@ def search(
             done=told.one,
         )
 
-    short = min(max(4, epochs // 4), fits(_TRIAL, len(fit)))
-    cut = short < max(4, epochs // 4)
+    short = min(trial, fits(_TRIAL, len(fit)))
+    cut = short < trial
     tried = [trained(one, fit, held, short, short) for one in grid if short >= _LEAST]
     if tried and not tried[-1].cut:
         to_train = sum(t.seconds for t in tried) / sum(t.samples for t in tried) * _SPARE
@@ -160,12 +162,12 @@ def _pace(
 ) -> tuple[float, float]:
     """Seconds a sample takes in training and in judging, with some to spare."""
     network = start(learner, objective, learner.grid[-1], seed)
-    trial = Training(learner.grid[-1], network, 0)
+    one = Training(learner.grid[-1], network, 0)
     out = []
     for some, run in ((fit[:BATCH], _learn), (held[:BATCH], judged)):
         times = [time.perf_counter()]
         for _ in range(_TIMED + 1):  # the first makes ready
-            run(learner, objective, trial, some)
+            run(learner, objective, one, some)
             times.append(time.perf_counter())
         out.append(float(np.median(np.diff(times)[1:])) / len(some) * _SPARE)
     return out[0], out[1]
