@@ -84,9 +84,10 @@ class _Bout:
 
     def _say_once(self) -> None:
         if not self._said:
+            budget = self.options.scratch_budget
+            scratch = f", from scratch for {budget:g} s at most" if budget else ""
             self.options.say(
-                "verdict: training what the transfer has to beat, from scratch for "
-                f"{self.options.scratch_budget:g} s at most; the next run finds it "
+                f"verdict: training what the transfer has to beat{scratch}; the next run finds it "
                 "(--no-verdict leaves it out)"
             )
         self._said = True
