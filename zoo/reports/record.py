@@ -122,7 +122,7 @@ def ledger_part(ledger: Mapping[str, Any]) -> Part:
         if isinstance(value, int | float) and name != "total"
     }
     total = (ledger.get("seconds") or {}).get("total")
-    rows = [*_used(ledger), *(_saved(one) for one in ledger.get("saved") or [])]
+    rows = [*_used(ledger), *(_saved(*one) for one in (ledger.get("saved") or {}).items())]
     tables = [Table(("", ""), rows, "What it took, and what the store saved")] if rows else []
     figures = [_phases(phases, total)] if phases else []
     return Part("ledger", "Ledger", figures=figures, tables=tables)
@@ -136,7 +136,7 @@ def _used(ledger: Mapping[str, Any]) -> list[tuple[str, str]]:
     if (peak := ledger.get("peak_memory_bytes")) is not None:
         rows.append(("peak memory", size(peak)))
     if energy := ledger.get("energy"):
-        sources = ", ".join(shown(source["name"]) for source in energy.get("sources") or [])
+        sources = ", ".join(shown(name) for name in energy.get("sources") or {})
         how = "measured" if energy.get("measured") else "estimated"
         told = f"{number(energy.get('joules'))} J, {how}{f': {sources}' if sources else ''}"
         rows.append(("energy", told))
@@ -147,7 +147,7 @@ def _used(ledger: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _saved(one: Mapping[str, Any]) -> tuple[str, str]:
+def _saved(name: str, one: Mapping[str, Any]) -> tuple[str, str]:
     """What a run did not take, against an alternative in words."""
     given = one.get("assumed") or {}
     named = {
@@ -156,7 +156,7 @@ def _saved(one: Mapping[str, Any]) -> tuple[str, str]:
         f"{count(given.get('epochs'))} epochs",
         "scratch": "saved against training from scratch",
     }
-    told = named.get(str(one.get("against")), f"saved against {shown(one.get('against'))}")
+    told = named.get(name, f"saved against {shown(name)}")
     return told, f"{seconds(one.get('seconds'))}{', estimated' if one.get('estimate') else ''}"
 
 

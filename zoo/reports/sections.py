@@ -96,6 +96,9 @@ class Page:
             part = _fenced("", what, lambda make=make: Part("", "", figures=make()))  # type: ignore[misc]
             figures += part.figures
             notes += [("absent", f"{what}: {part.absent}")] if part.absent else []
+        left = (summary.get("verdict") or {}).get("left_out") or {}
+        for name, why in left.items():
+            notes.append(("absent", f"No arm '{shown(name)}': {shown(why, 300)}."))
         tables = [record.metrics_table(summary)]
         if evaluation.get("outputs"):
             tables.append(targets.output_table(evaluation["outputs"]))

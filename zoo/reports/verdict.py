@@ -75,7 +75,10 @@ def headline(summary: Mapping[str, Any]) -> Headline:
         f"95\u00a0% interval {points(verdict.get('low'))} to {points(verdict.get('high'))} points, "
         f"paired on {count(verdict.get('rows'), 'row')}. {score}."
     )
-    return Headline(level, _SIGN[level], sentence, more, shown(verdict.get("advice") or "", 400))
+    advice = shown(verdict.get("advice") or "", 400)
+    if advice:
+        advice = advice[0].upper() + advice[1:] + ("" if advice.endswith((".", "…")) else ".")
+    return Headline(level, _SIGN[level], sentence, more, advice)
 
 
 def _score(summary: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 from types import SimpleNamespace
@@ -176,7 +177,7 @@ PATH = [
 def rich():
     """Keys of a summary with everything that a run may have."""
     return {
-        "verdict": VERDICT,
+        "verdict": copy.deepcopy(VERDICT),
         "health": [
             {"kind": "duplicates", "level": "warning", "text": "164 rows are twice there."},
             {"kind": "few", "level": "note", "text": "60 samples are few."},
@@ -185,16 +186,19 @@ def rich():
         "ledger": {
             "seconds": {"features": 1.5, "head": 0.5, "total": 2.25},
             "peak_memory_bytes": 612_000_000,
-            "energy": {"joules": 1820.5, "measured": False, "sources": [{"name": "12 W a core"}]},
+            "energy": {
+                "joules": 1820.5,
+                "measured": False,
+                "sources": {"12 W a core": {"joules": 1820.5}},
+            },
             "co2": {"grams": 0.243, "g_per_kwh": 480.0, "source": "world average"},
-            "saved": [
-                {
-                    "against": "rerun",
+            "saved": {
+                "rerun": {
                     "seconds": 960.0,
                     "estimate": True,
                     "assumed": {"fits": 6, "epochs": 10},
                 }
-            ],
+            },
         },
     }
 
