@@ -120,19 +120,42 @@ def test_the_readme_has_exactly_two_setup_commands():
 
 
 def test_the_demo_output_in_the_readme_is_true(zoo):
-    told = next(block for block in blocks("text") if "builtin:tinyconv" in block)
-    done = zoo("demo")
+    whole = next(block for block in blocks("text") if "builtin:tinyconv" in block)
+    told = re.sub(r"^(verdict|  ).*\n", "", whole, flags=re.MULTILINE)
+    done = zoo("demo")  # without its verdict
     assert done.code == 0, done.err
     # Times differ from machine to machine; the last bits of a network's features differ between
     # processors, and with them last digits of scores and the choice between near-equal strengths.
     # What a run cost is measured on the spot.
     seconds = re.compile(r"\d+\.\d s|strength [\d.e-]+|(?<=ledger) .*")
     digits = re.compile(r"\d\.\d{3}")
-    assert digits.sub("#", seconds.sub("# s", done.out)) == digits.sub(
-        "#", seconds.sub("# s", told)
-    )
-    told_scores, scores = (list(map(float, digits.findall(text))) for text in (told, done.out))
+    told, out = (seconds.sub("# s", text) for text in (told, done.out))
+    assert digits.sub("#", out) == digits.sub("#", told)
+    told_scores, scores = (list(map(float, digits.findall(text))) for text in (told, out))
     assert scores == pytest.approx(told_scores, abs=0.015)
+
+
+def test_the_demo_s_verdict_in_the_readme_is_true(zoo, monkeypatch):
+    """Of what hangs on no clock: how far learning from scratch comes is for its budget to say."""
+    whole = next(block for block in blocks("text") if "builtin:tinyconv" in block)
+    monkeypatch.delenv("ZOO_NO_VERDICT")
+    done = zoo("demo", "--scratch-budget", "0")
+    assert done.code == 0, done.err
+    told, got = whole.splitlines(), done.out.splitlines()
+    for arm in ("transfer", "raw input", "majority"):
+        (numbers,), (reached,) = (
+            [_scores(line) for line in lines if line.startswith(f"  {arm} ")]
+            for lines in (told, got)
+        )
+        assert reached == pytest.approx(numbers, abs=0.015)
+    assert any(line.startswith("verdict   ") for line in got)
+    assert any(re.match("verdict   NONE: no gain .* trained from scratch", line) for line in told)
+    assert any(re.match("  trained from scratch +left out: --scratch-budget 0", li) for li in got)
+
+
+def _scores(line):
+    """Value, low and high of an arm."""
+    return [float(number) for number in re.findall(r"\d\.\d{3}", line)]
 
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
