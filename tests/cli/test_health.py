@@ -41,7 +41,7 @@ def test_each_finding_is_said_once_and_kept_with_its_figures(zoo, tiny_bert, lea
     assert own.keys() < evaluation["metrics"].keys()
     shown = zoo(*command[:-1], "--quiet")
     assert shown.err == ""
-    assert f"without twins     accuracy {own['accuracy']['value']:.3f}   95 % " in shown.out
+    assert f"no twins  accuracy {own['accuracy']['value']:.3f}   95 % " in shown.out
     assert "on 30 rows that train lacks" in shown.out
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.cli.transfer import _weakest
+from zoo.cli.summary import _weakest
 from zoo.metrics import Confusions
 
 
@@ -32,7 +32,7 @@ def test_each_column_has_its_line_and_its_metrics(zoo, tiny_bert, towns):
     assert [entry["name"] for entry in got["classes"]] == ["neg", "pos"]
     assert sum(map(sum, got["confusion"]["counts"])) == pytest.approx(120)
     shown = zoo(*command, "--slice", "town", env={"ZOO_SLICE": "colour"}).out
-    assert "by town           3 values, lowest" in shown
+    assert "sliced    by town: 3 values, lowest" in shown
     assert "colour" not in shown
 
 
@@ -42,11 +42,9 @@ def test_the_class_that_is_found_least_is_told_with_what_it_is_taken_for():
     names = ["ant", "b\x1bee", "cat"]
     found = Confusions.of(np.eye(3)[told], codes, names)
     part = {"classes": found.classes(), "confusion": found.as_dict()}
-    (line,) = _weakest(part)
-    assert line == (
-        "weakest class     'b\\x1bee': recall 0.600 (0.313 to 0.832) of 10 rows, "
-        "taken for 'cat' most"
-    )
+    ((label, line),) = _weakest(part)
+    assert label == "weakest"
+    assert line == ("'b\\x1bee': recall 0.600 (0.313 to 0.832) of 10 rows, taken for 'cat' most")
     right = Confusions.of(np.eye(3)[codes], codes, names)
     assert _weakest({"classes": right.classes(), "confusion": right.as_dict()}) == []
     assert _weakest({"classes": part["classes"][:2], "confusion": part["confusion"]}) == []

@@ -30,17 +30,20 @@ def test_the_verdict_has_lines_of_its_own(zoo, photos):
     done = transfer(zoo, photos)
     assert done.code == 0, done.err
     lines = done.out.splitlines()
-    (at,) = [i for i, line in enumerate(lines) if line.startswith("verdict   ")]
-    assert lines[at].startswith("verdict   NONE: ")
-    assert "24 rows" in lines[at]
-    assert [line.split("  ")[1] for line in lines[at + 1 : at + 4]] == [
+    assert lines[0].startswith("verdict   No gain from the transfer is shown: ")
+    assert lines[1].startswith("          95 % interval ")
+    assert "24 rows" in lines[1]
+    assert "(majority 0." in lines[2]
+    assert [line.split("  ")[1] for line in lines[4:8]] == [
         "transfer",
         "raw input",
-        "majority",
+        "from scratch",
+        "random weights",
     ]
-    assert "compared with" in lines[at + 2]
-    assert "left out: --scratch-budget 0" in lines[at + 4]
-    assert lines[at + 6].startswith("  next: ")
+    assert "compared with" in lines[5]
+    assert "left out: --scratch-budget 0" in lines[6]
+    assert lines[8].startswith("next      ")
+    assert len(lines) <= 15
     assert "from the cache" in transfer(zoo, photos).out
 
 

@@ -86,9 +86,9 @@ def test_the_verdict_stands_in_the_caption_as_text():
     verdict = {"level": "positive", "delta": 12.0, "low": 8.0, "high": 16.0, "rows": 20}
     verdict |= {"metric": "accuracy", "reference": "raw"}
     told = html(summary(verdict=verdict))
-    assert "12.0 points of accuracy above raw input" in told
+    assert "12.0 points of accuracy above the raw input" in told
     told = Parts(html(summary(verdict={**verdict, "metric": "<script>"})))
     assert "script" not in told.tags
-    assert "positive" not in html(summary(verdict={"level": "positive"}))
+    assert "worth it" not in html(summary(verdict={"level": "positive"}))
     assert "raw input" not in html(summary(verdict={**verdict, "delta": "x"}))
     assert html(summary(verdict=None)) == html(summary())

@@ -21,7 +21,8 @@ from zoo.plugin import Dataset, Item, Target
 from zoo.registry import Registry
 from zoo.runs import RunOptions
 from zoo.runs import verdict as module
-from zoo.runs.verdict import advice, hold_to_gate, judge, level_of, sentence
+from zoo.runs.verdict import hold_to_gate, judge, level_of
+from zoo.runs.wording import advice, sentence
 
 ARMS = ["transfer", "raw", "scratch", "random_weights", "majority"]
 
@@ -316,7 +317,7 @@ def a_verdict(level="none", **values):
 def test_a_verdict_is_a_sentence_with_its_figures(level):
     told = sentence(a_verdict(level, delta=-3.25))
     assert "3.2 points of accuracy" in told
-    assert "-1.0 to 1.8" in told
+    assert "-1.0 to +1.8 points" in told
     assert "raw input" in told
     assert len(advice(a_verdict(level))) > 20
 

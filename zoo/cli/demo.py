@@ -24,7 +24,7 @@ def command(  # noqa: D103 - click shows the help below
     *, as_json: bool, quiet: bool, debug: bool, **chosen: Any
 ) -> None:
     del debug
-    from zoo.cli.transfer import show
+    from zoo.cli.summary import show
     from zoo.runs import run_transfer
 
     with common.run_options(quiet=quiet, **chosen) as options:

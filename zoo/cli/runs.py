@@ -37,7 +37,7 @@ def list_command(base: Path, *, as_json: bool, quiet: bool, debug: bool) -> None
 def show_command(run: Path, *, as_json: bool, quiet: bool, debug: bool) -> None:
     """Show one finished run."""
     del debug, quiet
-    from zoo.cli.transfer import show
+    from zoo.cli.summary import show
     from zoo.runs import load_run
 
     loaded = load_run(run, common.make_registry())

@@ -19,24 +19,13 @@ from zoo.reports.words import (
     seconds,
     shown,
 )
+from zoo.runs import wording
+from zoo.runs.wording import CALLED
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_SAID = {
-    "positive": "The transfer was worth it",
-    "marginal": "The transfer was barely worth it",
-    "none": "No gain from the transfer is shown",
-    "negative": "The transfer was not worth it",
-}
 _SIGN = {"positive": "▲", "marginal": "△", "none": "●", "negative": "▼"}
-ARMS = {
-    "transfer": "transfer",
-    "scratch": "from scratch",
-    "raw": "raw input",
-    "random_weights": "random weights",
-    "majority": "majority",
-}
 _ARE = {
     "transfer": "the pretrained backbone, frozen, under the head",
     "scratch": "a learner trained on these samples alone",
@@ -60,17 +49,12 @@ class Headline:
 def headline(summary: Mapping[str, Any]) -> Headline:
     """The verdict in one sentence, or the score where no verdict was asked for."""
     score = _score(summary)
-    verdict = summary.get("verdict")
-    if not isinstance(verdict, Mapping) or verdict.get("level") not in _SAID:
+    verdict: Any = summary.get("verdict")
+    try:
+        level, sentence = verdict["level"], shown(wording.headline(verdict), 300)
+    except (KeyError, TypeError, ValueError):  # none, or another program's
         more = "Whether the transfer was worth it was not measured in this run."
         return Headline("unknown", "", score[0].upper() + score[1:], more)
-    level, delta = str(verdict["level"]), verdict.get("delta", 0.0)
-    below = "below" if delta < 0 else "above"
-    amount = points(abs(delta), sign=False)
-    sentence = (
-        f"{_SAID[level]}: {amount} points of {metric_name(str(verdict.get('metric', '')))} {below} "
-        f"{_reference(verdict)}"
-    )
     more = (
         f"95\u00a0% interval {points(verdict.get('low'))} to {points(verdict.get('high'))} points, "
         f"paired on {count(verdict.get('rows'), 'row')}. {score}."
@@ -99,21 +83,16 @@ def _held_out(evaluation: Mapping[str, Any]) -> str:
     return f"{rows}, cross-validated" if evaluation.get("protocol") == "cv" else f"{rows} held out"
 
 
-def _reference(verdict: Mapping[str, Any]) -> str:
-    """What the transfer is compared with, by name where the verdict tells it."""
-    name = verdict.get("against") or verdict.get("reference") or ""
-    return "training from scratch" if name not in ARMS else _COMPARED.get(name, ARMS[name])
-
-
-_COMPARED = {"scratch": "training from scratch", "raw": "the raw input under the best head"}
-
-
 def arms_figure(verdict: Mapping[str, Any]) -> Figure:
     """The score of the transfer with its interval against the other arms."""
     arms = {name: arm for name, arm in verdict["arms"].items() if isinstance(arm, Mapping)}
-    order = [*(name for name in ARMS if name in arms), *(name for name in arms if name not in ARMS)]
+    order = [name for name in _ARE if name in arms]
+    order += [name for name in arms if name not in _ARE]
     metric = str(verdict.get("metric", "score"))
-    entries = [(ARMS.get(name, shown(name, 18)), arms[name], name == "transfer") for name in order]
+    names = [CALLED.get(name, shown(name, 18)) for name in order]
+    entries = [
+        (told, arms[name], name == "transfer") for name, told in zip(order, names, strict=True)
+    ]
     rows = [
         (
             label,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from zoo.runs.verdict import sentence
+from zoo.runs.wording import sentence
 
 _HEADER = ("", "value", "95 % interval")
 
@@ -41,7 +41,7 @@ def html(summary: dict[str, Any]) -> str:
 def _verdict(summary: dict[str, Any]) -> str:
     """What the verdict says; nothing where there is none, or none that can be read."""
     try:
-        return f"; {summary['verdict']['level']}: {sentence(summary['verdict'])}"
+        return f". {sentence(summary['verdict'])}"
     except (KeyError, TypeError, ValueError):
         return ""
 

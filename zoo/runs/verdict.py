@@ -16,6 +16,7 @@ from zoo.metrics.difference import difference_in_points, primary_interval
 from zoo.runs import arms
 from zoo.runs.contest import plan_contest
 from zoo.runs.tasks import PRIMARY
+from zoo.runs.wording import CALLED, advice, sentence
 
 if TYPE_CHECKING:
     from zoo.data.splits import SplitPlan
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
     from zoo.runs.contest import Contest
     from zoo.runs.plan import RunOptions
 
-CALLED = {
-    "transfer": "transfer",
-    "raw": "raw input",
-    "scratch": "trained from scratch",
-    "random_weights": "random weights",
-    "majority": "majority",
-}
-_METRIC = {"accuracy": "accuracy", "r2": "R2", "macro_f1": "macro F1"}
 _TIMED = 48  # samples that tell how fast a backbone with random weights is
 
 
@@ -240,51 +233,6 @@ def level_of(low: float, high: float) -> str:
     if low > 0.0:
         return "marginal"
     return "negative" if high < 0.0 else "none"
-
-
-def sentence(verdict: dict[str, Any]) -> str:
-    """The verdict in one sentence."""
-    delta, low, high = (verdict[name] for name in ("delta", "low", "high"))
-    metric = _METRIC.get(verdict["metric"], verdict["metric"])
-    amount = f"{abs(delta):.1f} points of {metric}"
-    rival = CALLED[verdict["reference"]]
-    says = {
-        "positive": f"the transfer pays: {amount} above {rival}",
-        "marginal": f"the transfer pays a little: {amount} above {rival}",
-        "negative": f"the transfer does harm: {amount} below {rival}",
-        "none": f"no gain is shown: {amount} {'above' if delta >= 0 else 'below'} {rival}",
-    }[verdict["level"]]
-    return f"{says} (95 % interval {low:.1f} to {high:.1f}, {verdict['rows']} rows)"
-
-
-def advice(verdict: dict[str, Any]) -> str:
-    """What to do next, in one sentence."""
-    level, rival = verdict["level"], CALLED[verdict["reference"]]
-    scratch = verdict["convergence"].get("scratch", {})
-    if level in {"positive", "marginal"} and scratch.get("converged") is False:
-        return (
-            "training from scratch was cut short by its budget: see with a greater "
-            "--scratch-budget whether the gain stays"
-        )
-    if level == "positive":
-        return "keep this backbone; other layers and models cost one pass each and may give more"
-    if level == "marginal":
-        return (
-            "less than a point is sure: judge on more rows, or ask whether the backbone's cost is "
-            "worth it"
-        )
-    if level == "negative":
-        return (
-            f"do not use these features: {rival} is better here; try another layer, or a model "
-            "that was pretrained on data like yours"
-        )
-    width = (verdict["high"] - verdict["low"]) / 2
-    if width > 2.0:
-        return (
-            f"{verdict['rows']} rows tell differences of about {width:.0f} points: judge on more, "
-            "or try a model that was pretrained on data like yours"
-        )
-    return f"{rival} does as well and needs no backbone: take that, or try another model"
 
 
 def hold_to_gate(verdict: dict[str, Any] | None, run: str) -> None:
