@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -161,6 +163,10 @@ def test_a_meter_counts_what_is_measured_and_estimates_the_rest(powercap):
         ("NVML GPU-0", 2.0),
     ]
     assert notes == []
+    with Meter(powercap=powercap.root, nvml=Nvml([])) as meter:
+        sources, notes = meter.sources({"GPU-7"})
+    assert [source.measured for source in sources] == [False], "a GPU's joules are missing"
+    assert len(notes) == 1
 
 
 def test_a_meter_that_may_use_no_gpu_asks_none(powercap):
@@ -168,3 +174,25 @@ def test_a_meter_that_may_use_no_gpu_asks_none(powercap):
     nvml.nvmlInit = lambda: pytest.fail("asked")
     with Meter(powercap=powercap.root, nvml=nvml, gpu=False) as meter:
         assert len(meter.sources(set())[0]) == 1
+
+
+def test_two_threads_that_read_one_counter_find_no_full_turn(powercap, monkeypatch):
+    powercap("intel-rapl:0", "package-0", 0)
+    rapl = Rapl(powercap.root)
+    (zone,) = rapl._zones
+    counted = iter(range(100, 100_000, 100))
+    lock = threading.Lock()
+
+    def read():
+        with lock:
+            now = next(counted)
+        time.sleep(0.001)  # the other thread reads meanwhile
+        return now
+
+    monkeypatch.setattr(zone, "_read", read)
+    threads = [threading.Thread(target=lambda: [rapl.poll() for _ in range(20)]) for _ in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert zone.microjoules == 40 * 100

@@ -195,3 +195,12 @@ def test_predictions_hold_the_calibrated_probability_of_the_heads_label():
     right = np.mean([row["label"] == row["prediction"] for row in rows])
     assert run.metrics["accuracy"]["value"] == pytest.approx(right)
     assert all(0.5 <= float(row["probability"]) <= 1.0 for row in rows)
+
+
+def test_an_old_runs_report_does_not_speak_for_the_new_one():
+    transfer(out="run")
+    Path("run/report.html").write_text("old", encoding="utf-8")
+    Path("run/notes.txt").write_text("mine", encoding="utf-8")
+    transfer(out="run")
+    assert not Path("run/report.html").exists()
+    assert Path("run/notes.txt").read_text(encoding="utf-8") == "mine"

@@ -21,6 +21,7 @@ from zoo.reports.words import (
     size,
 )
 from zoo.runs import compare_runs
+from zoo.runs.wording import CALLED
 
 if TYPE_CHECKING:
     from zoo.runs import Run
@@ -112,15 +113,17 @@ def _verdicts(runs: Sequence[Run]) -> Figure:
     ]
     return Figure(
         "verdicts",
-        "Gain over training from scratch",
-        "In points, each on the rows of its own run, with its 95\u00a0% interval.",
-        forest(entries, "points", "Gain over training from scratch", zero=True),
+        "Gain over doing without the backbone",
+        "Over the better of the raw input and training from scratch, in points, each on the rows "
+        "of its own run, with its 95\u00a0% interval.",
+        forest(entries, "points", "Gain over doing without the backbone", zero=True),
         Table(
-            ("run", "verdict", "points", "95\u00a0% interval"),
+            ("run", "verdict", "over", "points", "95\u00a0% interval"),
             [
                 (
                     _name(run, runs),
                     shown(v["level"]),
+                    shown(CALLED.get(v["reference"], v["reference"])),
                     points(v["delta"]),
                     f"{points(v['low'])} to {points(v['high'])}",
                 )

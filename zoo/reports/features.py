@@ -22,8 +22,10 @@ def stored_rows(run: Run, judged: Judged) -> np.ndarray:
         ZooError: the run does not tell where they are, or they are no longer there.
     """
     key, column = run.plan.get("key"), run.plan.get("column")
-    if not isinstance(key, dict) or not isinstance(column, str) or not len(judged.keys):
+    if not isinstance(key, dict) or not isinstance(column, str):
         raise DataError("the run does not tell where its features are stored")
+    if not len(judged.keys):
+        raise DataError("the run does not tell which of its samples judged")
     store = FeatureStore.find(settings.store_root(), key, read_only=True)
     if store is None:
         raise DataError("its features are no longer in this store")

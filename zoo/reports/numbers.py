@@ -45,8 +45,10 @@ def suspects(run: Run, given: RunRows, most: int) -> list[Suspect]:
     return find_suspects(run, given, most, threads=settings.threads())
 
 
-def learning_curve(run: Run, given: RunRows) -> tuple[str, Sequence[Mapping[str, Any]]]:
-    """The metric, and its values of heads on parts of the training rows."""
+def learning_curve(
+    run: Run, given: RunRows
+) -> tuple[str, Sequence[Mapping[str, Any]], float | None]:
+    """The metric, its values of heads on parts of the training rows, and what cut it short."""
     threads = settings.threads()
     found = curve.learning_curve(run, given, seconds=_CURVE_SECONDS, threads=threads)
-    return found.metric, found.points
+    return found.metric, found.points, None if found.complete else _CURVE_SECONDS

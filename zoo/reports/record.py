@@ -23,20 +23,28 @@ _FLAGS = (
 
 
 def command_of(run: Run) -> str:
-    """The command that repeats a run, its revision pinned."""
+    """The command that repeats a run, its revision pinned.
+
+    Empty where none does: the samples were in memory, or a name can't be shown in one line.
+    """
     plan, chosen = run.plan, run.plan["options"]
+    data = plan.get("data_path", plan.get("data"))
+    if data is None:
+        return ""
     source, revision = str(plan["resolved"]), plan["contract"].get("revision")
     if revision and "@" not in source:
         head, mark, rest = source.partition("?")
         if not mark:
             head, mark, rest = source.partition("#")
         source = f"{head}@{revision}{mark}{rest}"
-    words = ["zoo", "transfer", "--model", source, "--data", str(plan.get("data", ""))]
+    words = ["zoo", "transfer", "--model", source, "--data", str(data)]
     usual = RunOptions()
     for name in _FLAGS:
         if name in chosen and chosen[name] != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(chosen[name])]
     words += ["--head", str(chosen.get("head", "auto"))]
+    for column in chosen.get("slices") or ():
+        words += ["--slice", str(column)]
     if chosen.get("deterministic"):
         words.append("--deterministic")
     if chosen.get("preprocess"):
@@ -44,7 +52,9 @@ def command_of(run: Run) -> str:
             "--preprocess",
             ",".join(_setting(*pair) for pair in chosen["preprocess"].items()),
         ]
-    return " ".join(shlex.quote(shown(word, _LONGEST)) for word in words)
+    if any(shown(word, _LONGEST) != word for word in words):
+        return ""
+    return " ".join(map(shlex.quote, words))
 
 
 def _setting(key: str, value: Any) -> str:
@@ -96,11 +106,15 @@ def record_part(run: Run) -> Part:
         Table(("package", "version"), versions, "Versions"),
     ]
     notes = [("text", shown(note, _LONGEST)) for note in plan.get("notes", [])]
+    command = command_of(run)
+    lead = "This command repeats it; features that are still stored are not computed again."
+    if not command:
+        lead = "No command repeats it: its samples were in memory, or a name can't be shown."
     return Part(
         "record",
         "What was run",
-        "This command repeats it; features that are still stored are not computed again.",
-        notes=[("code", command_of(run)), *notes],
+        lead,
+        notes=[*([("code", command)] if command else []), *notes],
         tables=[table for table in tables if table.rows],
     )
 

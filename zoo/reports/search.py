@@ -34,7 +34,9 @@ def strength_figure(path: Sequence[Mapping[str, Any]], chosen: float | None, hea
     bands = [(_or(s.get("low"), s["value"]), _or(s.get("high"), s["value"])) for s in steps]
     count_of = max(len(s.get("folds") or ()) for s in steps)
     x = svg.Scale(at[0], at[-1], 52, 344, log=at[0] > 0)
-    y = svg.Scale.around(np.concatenate([values, np.ravel(bands)]), 272, 24)
+    folds = [_fold(step, fold) for step in steps for fold in range(count_of)]
+    drawn = [*values, *np.ravel(bands).tolist(), *(loss for loss in folds if loss is not None)]
+    y = svg.Scale.around(drawn, 272, 24)
     what = _STRENGTHS.get(head, "strength of the penalty")
     marks = [
         svg.y_axis(y, 52, "loss", 344),
@@ -44,8 +46,8 @@ def strength_figure(path: Sequence[Mapping[str, Any]], chosen: float | None, hea
     high = [(x(s), y(b[1])) for s, b in zip(at, bands, strict=True)]
     marks.append(svg.path([*low, *high[::-1]], "band", closed=True))
     for number_of in range(count_of):
-        folds = [(s["strength"], _fold(s, number_of)) for s in steps]
-        curve = [(x(strength), y(loss)) for strength, loss in folds if loss is not None]
+        of_fold = [(s["strength"], _fold(s, number_of)) for s in steps]
+        curve = [(x(strength), y(loss)) for strength, loss in of_fold if loss is not None]
         if len(curve) > 1:
             marks.append(svg.path(curve, "curve fold"))
     marks.append(svg.path([(x(s), y(v)) for s, v in zip(at, values, strict=True)], "curve"))
@@ -89,12 +91,15 @@ def _or(value: Any, other: Any) -> float:
     return float(value if _finite(value) else other)
 
 
-def learning_figure(metric: str, given: Sequence[Mapping[str, Any]]) -> Figure:
+def learning_figure(
+    metric: str, given: Sequence[Mapping[str, Any]], *, cut: float | None = None
+) -> Figure:
     """The score of heads that are fitted on parts of the training rows.
 
     Args:
         metric: its name.
         given: ``{"rows", "value", "low", "high"}`` of each size.
+        cut: the seconds after which no more was fitted, where that left sizes out.
 
     Raises:
         DataError: there are fewer than two points.
@@ -126,7 +131,8 @@ def learning_figure(metric: str, given: Sequence[Mapping[str, Any]]) -> Figure:
         "learning",
         "Learning curve",
         f"{metric.capitalize()} of heads fitted on part of the training rows, judged on the same "
-        "rows; where the line still climbs, more samples would help.",
+        "rows; where the line still climbs, more samples would help."
+        f"{'' if cut is None else f' Cut short after {cut:g} s: larger parts are missing.'}",
         svg.drawing(308, "Learning curve", *marks),
         Table(
             ("training rows", metric, "95\u00a0% interval"),

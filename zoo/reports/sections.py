@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,11 @@ class Page:
     @cached_property
     def judged(self) -> Judged:
         """What was said of the rows that judged."""
-        return read_judged(self.run)
+        judged = read_judged(self.run)
+        if not len(judged.keys):  # their split has rows that did not judge: the data tells which
+            with suppress(ZooError):
+                return replace(judged, keys=self.rows.keys[self.rows.judge])
+        return judged
 
     @cached_property
     def samples(self) -> Samples:
@@ -85,7 +90,7 @@ class Page:
         summary = self.run.summary
         evaluation = summary["evaluation"]
         makers: list[tuple[str, Callable[[], list[Figure]]]] = [
-            ("The comparison with training from scratch", self._arms),
+            ("The score against the arms", self._arms),
             ("The figures of its predictions", self._predicted),
             ("Loss against strength", self._strength),
             ("Recall of each class", self._classes),
@@ -223,8 +228,8 @@ class Page:
         return Part("health", "", notes=notes)
 
     def _learning(self) -> Part:
-        metric, points = numbers.learning_curve(self.run, self.rows)
-        return Part("learning", "", figures=[search.learning_figure(metric, points)])
+        metric, points, cut = numbers.learning_curve(self.run, self.rows)
+        return Part("learning", "", figures=[search.learning_figure(metric, points, cut=cut)])
 
     def _ledger(self) -> Part:
         ledger = self.run.summary.get("ledger") or _ledger_file(self.run)
@@ -288,7 +293,7 @@ def _slices(part: Mapping[str, Any], primary: str) -> Table:
         metric = one["metrics"].get(primary) or {}
         told = (number(metric.get("value")), interval(metric), number(one.get("p")))
         rows.append((shown(one["value"]), count(one["rows"]), *told))
-    header = ("value", "rows", metric_name(primary), "95\u00a0% interval", "p that it is no worse")
+    header = ("value", "rows", metric_name(primary), "95\u00a0% interval", "p (one-sided, Holm)")
     return Table(header, rows, f"By {shown(part['column'])}")
 
 

@@ -127,8 +127,9 @@ def tick_text(value: float) -> str:
     if value and (abs(value) < 1e-2 or abs(value) >= 1e5):
         power = math.log10(abs(value))
         if abs(power - round(power)) < 1e-9:
-            return f"10{str(round(power)).translate(_RAISED)}"
-        return f"{value:.1e}"
+            sign = "\u2212" if value < 0 else ""
+            return f"{sign}10{str(round(power)).translate(_RAISED)}"
+        return f"{value:.1e}".replace("-", "\u2212")
     return f"{value:.6g}".replace("-", "\u2212")
 
 

@@ -25,6 +25,7 @@ from zoo.runs.wording import CALLED
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+_PERCENT = "\u00a0%"
 _SIGN = {"positive": "▲", "marginal": "△", "none": "●", "negative": "▼"}
 _ARE = {
     "transfer": "the pretrained backbone, frozen, under the head",
@@ -70,11 +71,11 @@ def _score(summary: Mapping[str, Any]) -> str:
     name = evaluation["primary"]
     metric = evaluation["metrics"][name]
     if name == "accuracy":
-        value = percent(metric["value"])
-        around = f"{100 * metric['low']:.1f} to {100 * metric['high']:.1f}"
+        value, low, high = (percent(metric.get(part)) for part in ("value", "low", "high"))
+        around = f"{low.removesuffix(_PERCENT)} to {high.removesuffix(_PERCENT)}"
         said = f"{value} of {_held_out(evaluation)} are predicted right"
         return f"{said} (95\u00a0% interval {around})"
-    said = f"{metric_name(name)} is {number(metric['value'])} on {_held_out(evaluation)}"
+    said = f"{metric_name(name)} is {number(metric.get('value'))} on {_held_out(evaluation)}"
     return f"{said} (95\u00a0% interval {interval(metric)})"
 
 

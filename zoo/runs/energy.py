@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -93,6 +93,7 @@ class _Zone:
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.microjoules = name, 0
         self._file = folder / "energy_uj"
+        self._lock = threading.Lock()  # a reading between another's two would pass for a full turn
         self._range = int((folder / "max_energy_range_uj").read_text(encoding="ascii"))
         self._last = self._read()
 
@@ -100,14 +101,15 @@ class _Zone:
         return int(self._file.read_text(encoding="ascii"))
 
     def poll(self) -> None:
-        try:
-            now = self._read()
-        except (OSError, ValueError) as error:
-            _log.debug("%s is not read: %s", self._file, error)
-            return
-        gone = now - self._last
-        self.microjoules += gone if gone >= 0 else gone + self._range
-        self._last = now
+        with self._lock:
+            try:
+                now = self._read()
+            except (OSError, ValueError) as error:
+                _log.debug("%s is not read: %s", self._file, error)
+                return
+            gone = now - self._last
+            self.microjoules += gone if gone >= 0 else gone + self._range
+            self._last = now
 
 
 class Gpus:
@@ -217,6 +219,7 @@ class Meter:
         if len(told) < len(used):
             lacks = len(used) - len(told)
             notes.append(f"the energy of {lacks} GPU is not counted: nvidia-ml-py does not tell it")
+            sources = [replace(source, measured=False) for source in sources]  # not of all
         return [*sources, *told], notes
 
     def _watch(self) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _PLAN_KEYS = frozenset({"names", "options", "resolved", "contract", "column"})
 _SUMMARY_KEYS = frozenset({"run", "model", "data", "features", "head", "evaluation"})
+_REPORT = "report.html"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -210,7 +211,10 @@ def _move(written: Path, place: RunPlace, summary: dict[str, Any]) -> Path:
 
 
 def _replace(written: Path, folder: Path) -> None:
-    """Put a new run in an old one's place; files that are none of the run's stay."""
+    """Put a new run in an old one's place; files that are none of the run's stay.
+
+    The old one's report goes: it would speak for the new one.
+    """
     old = written.with_name(f"{written.name}.old")
     folder.rename(old)
     try:
@@ -219,7 +223,7 @@ def _replace(written: Path, folder: Path) -> None:
         old.rename(folder)
         raise
     for path in old.iterdir():
-        if not (folder / path.name).exists():
+        if path.name != _REPORT and not (folder / path.name).exists():
             path.rename(folder / path.name)
     shutil.rmtree(old, ignore_errors=True)
 

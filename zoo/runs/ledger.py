@@ -91,8 +91,8 @@ def saved(
     ``rerun``: no feature store, as tools work that train a head behind a frozen backbone: all
     samples to fit on go through it in each epoch of each fold and of the last fit, at one strength,
     the others once; what this run took for its features is taken off. ``scratch``: the verdict's
-    learner from scratch, against its head on features, on the same rows. All but the last are
-    estimates: nobody ran the alternative.
+    learner from scratch, against its head on the same rows and these once through the backbone.
+    All are estimates: nobody ran the alternative here.
 
     Args:
         samples: distinct ones of the run.
@@ -117,10 +117,11 @@ def saved(
             seconds_per_sample=each,
         )
     arms = (verdict or {}).get("arms") or {}
-    took = [(arms.get(name) or {}).get("seconds") for name in ("scratch", "transfer")]
-    if took[0] is not None and took[1] is not None:
-        own = {"scratch_seconds": took[0], "transfer_seconds": took[1]}
-        out["scratch"] = {**_reckoned(took[0] - took[1], **own), "estimate": False}
+    scratch, head = ((arms.get(name) or {}).get("seconds") for name in ("scratch", "transfer"))
+    if verdict and scratch is not None and head is not None and speed is not None:
+        rows = verdict["train_rows"] + verdict["rows"]
+        own = {"scratch_seconds": scratch, "transfer_seconds": head, "samples": rows}
+        out["scratch"] = _reckoned(scratch - head - rows / speed, **own)
     return out
 
 
@@ -178,7 +179,7 @@ def _windows_peak() -> int | None:
 
 
 def _energy(meter: Meter, options: RunOptions) -> dict[str, Any]:
-    sources, notes = meter.sources(gpus_in_use())
+    sources, notes = meter.sources(set() if options.device == "cpu" else gpus_in_use())
     joules = sum(source.joules for source in sources)
     measured = all(source.measured for source in sources)
     if measured:

@@ -229,7 +229,7 @@ def computed(monkeypatch):
 
     def curve(run, rows):
         sizes = ((15, 0.5), (60, 0.625), (240, 0.75))
-        return "accuracy", [{"rows": n, **metric(value)} for n, value in sizes]
+        return "accuracy", [{"rows": n, **metric(value)} for n, value in sizes], None
 
     for function in (layouts, run_rows, suspects):
         monkeypatch.setattr(numbers, function.__name__, function)

@@ -185,7 +185,7 @@ def test_what_a_run_lacks_is_a_line_and_no_error(class_run):
     report = write_report([run])
     told = "\n".join(report.absent)
     for words in (
-        "The comparison with training from scratch: not measured in this run.",
+        "The score against the arms: not measured in this run.",
         "Loss against strength: not kept by this run.",
         "Data health: not looked at in this run.",
         "The samples were in memory and are not kept with the run.",

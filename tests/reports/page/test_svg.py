@@ -38,3 +38,16 @@ def test_a_scale_around_equal_values_has_width():
     assert scale.low < 3.0 < scale.high
     assert scale(3.0) == pytest.approx(50)
     assert not math.isnan(svg.Scale.around([], 0, 1)(0.5))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (-0.001, "\u221210\u207b\u00b3"),
+        (-100_000, "\u221210\u2075"),
+        (-0.005, "\u22125.0e\u221203"),
+        (0.25, "0.25"),
+    ],
+)
+def test_a_tick_keeps_its_sign(value, told):
+    assert svg.tick_text(value) == told
