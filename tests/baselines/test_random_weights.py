@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from zoo.backbones import tinyconv
 from zoo.baselines import random_rows
 from zoo.baselines.random_weights import randomise
+from zoo.baselines.unfit import UnfitError
 from zoo.errors import DataError
 from zoo.features import ExtractOptions, Model, extract, open_model
 from zoo.plugin import Dataset, Item, LoadOptions, Target
@@ -142,3 +144,37 @@ def test_batch_normalisation_is_set_by_the_samples(monkeypatch):
     assert rows.std(axis=0).max() > 0.02  # it would be 0 behind a mean of 50
     again = random_rows(model, images(40)[:5], seed=0, threads=1, batch_size=20)
     assert np.isfinite(again).all()
+
+
+def test_batch_normalisation_of_vectors_has_batches_of_two_at_least(monkeypatch):
+    class Vectors(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm1d(4)
+
+        def forward(self, **inputs):
+            return self.norm(self.convolution(inputs["input"]).mean((2, 3)))
+
+    monkeypatch.setattr(tinyconv, "build", lambda arrays: Vectors())
+    model = open_model(registry(), "builtin:tinyconv", LoadOptions())
+    rows = random_rows(model, images(11), seed=0, threads=1, batch_size=5)  # the last is alone
+    assert rows.shape == (11, 4)
+    assert np.isfinite(rows).all()
+
+
+def test_an_architecture_that_does_not_run_untrained_is_unfit(monkeypatch):
+    class Picky(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Linear(3, 2)
+
+        def reset_parameters(self):
+            raise TypeError("made by its factory alone\nand a trace")
+
+        def forward(self, **inputs):
+            return self.scale(inputs["input"].mean((2, 3)))
+
+    monkeypatch.setattr(tinyconv, "build", lambda arrays: Picky())
+    model = open_model(registry(), "builtin:tinyconv", LoadOptions())
+    with pytest.raises(UnfitError, match=r"random weights: made by its factory alone$"):
+        random_rows(model, images(), seed=0, threads=1, batch_size=5)

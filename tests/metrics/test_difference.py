@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, r2_score
 
 from zoo.errors import UsageError
+from zoo.metrics import evaluate_regression
 from zoo.metrics.difference import difference_in_points, primary_interval, primary_value
 from zoo.plugin import Target
 
@@ -107,3 +108,14 @@ def test_scores_of_other_rows_are_refused():
     target, a, b = classes()
     with pytest.raises(UsageError, match="not of the same rows"):
         difference_in_points(a, b[1:], target)
+
+
+def test_resamples_of_equal_numbers_make_no_interval_of_billions():
+    values = np.array([-0.1878542, -0.1878542, -0.5574449])
+    target = Target("regression", values[:, None], ("y",))
+    first, second = values[:, None] + 0.1, values[:, None] + 0.05
+    found = difference_in_points(first, second, target)
+    assert max(map(abs, found.values())) < 1e6
+    assert primary_interval(first, target)["low"] > -1e6
+    told = evaluate_regression(first, values[:, None])["r2"]
+    assert told["low"] > -1e6

@@ -15,12 +15,14 @@ import pytest
 import zoo
 from zoo import baselines, settings
 from zoo.baselines import Learned
+from zoo.baselines.unfit import UnfitError
 from zoo.data import plan_splits
-from zoo.errors import DataError, GateError, UsageError
+from zoo.errors import DataError, GateError, MissingExtraError, SourceError, UsageError
 from zoo.plugin import Dataset, Item, Target
 from zoo.registry import Registry
 from zoo.runs import RunOptions
 from zoo.runs import verdict as module
+from zoo.runs.arms import Arm, kept
 from zoo.runs.verdict import hold_to_gate, judge, level_of
 from zoo.runs.wording import advice, sentence
 
@@ -48,7 +50,9 @@ def learning(monkeypatch):
         else:
             scores = truth + told.error * rng.normal(size=truth.shape)
         curve = [{"epoch": i, "train_loss": 1 / (i + 1), "validation": i / 10} for i in range(10)]
-        return Learned(scores, 1 - told.error, 0.1, {"width": 8, "cut": True}, curve)
+        return Learned(
+            scores, 1 - told.error, 0.1, {"width": 8, "cut": True, "best_epoch": 7}, curve
+        )
 
     def random_rows(model, items, *, seed, threads, batch_size):
         told.random += 1
@@ -219,7 +223,7 @@ def test_a_transfer_that_fails_leaves_the_run_without_a_verdict(learning, monkey
     monkeypatch.setattr(module.arms, "with_head", failing)
     found, said = verdict_of(case(200))
     assert found is None
-    assert said[-1] == "warning: no verdict: the head's rows are odd"
+    assert said[-1] == "warning: no verdict: transfer: the head's rows are odd"
 
 
 def test_a_damaged_file_of_an_arm_is_trained_again(learning):
@@ -256,11 +260,21 @@ def test_a_backbone_that_is_no_torch_module_is_said_once_and_kept(learning):
 
 
 def test_random_weights_that_take_longer_than_the_budget_are_left_out(learning, monkeypatch):
-    clock = iter(range(0, 100_000, 30))
-    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(clock)))
-    found, _ = verdict_of(case(200))
-    assert "more than --scratch-budget" in found["left_out"]["random_weights"]
-    assert learning.random == 2
+    """5 s to load it each time, and a second for ten samples."""
+    clock = SimpleNamespace(now=0.0, random=baselines.random_rows)
+
+    def slow(model, items, **named):
+        clock.now += 5.0 + len(items) / 10
+        return clock.random(model, items, **named)
+
+    monkeypatch.setattr(baselines, "random_rows", slow)
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock.now)
+    found, _ = verdict_of(case(200), scratch_budget=24.0)
+    said = found["left_out"]["random_weights"]
+    assert said == "it would take 25 s: more than --scratch-budget"
+    assert learning.random == 3
+    found, _ = verdict_of(case(200), scratch_budget=26.0)
+    assert "random_weights" in found["arms"]
 
 
 def test_a_learner_that_fails_leaves_the_rest(learning, monkeypatch):
@@ -274,20 +288,27 @@ def test_a_learner_that_fails_leaves_the_rest(learning, monkeypatch):
 
 
 def test_without_torch_the_raw_input_is_what_to_beat(learning, monkeypatch):
-    def missing(*args, **named):
-        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+    there = {name: getattr(baselines, name) for name in ("learn_scratch", "random_rows")}
 
-    monkeypatch.setattr(baselines, "learn_scratch", missing)
-    monkeypatch.setattr(baselines, "random_rows", missing)
+    def missing(*args, **named):
+        raise MissingExtraError("torch", "", package="torch>=2.10")
+
+    for name in there:
+        monkeypatch.setattr(baselines, name, missing)
     found, _ = verdict_of(case(200))
-    assert found["left_out"]["scratch"] == "'torch' is not installed"
+    assert "torch" in found["left_out"]["scratch"]
     assert found["level"] == "positive"
+    for name, function in there.items():  # it is installed, and nothing was filed
+        monkeypatch.setattr(baselines, name, function)
+    again, _ = verdict_of(case(200))
+    assert again["left_out"] == {}
+    assert {"scratch", "random_weights"} <= set(again["arms"])
 
 
 def test_convergence_is_told(learning):
     found, _ = verdict_of(case(200))
     told = found["convergence"]["scratch"]
-    assert (told["converged"], told["epochs"], told["best_epoch"]) == (False, 10, 9)
+    assert (told["converged"], told["epochs"], told["best_epoch"]) == (False, 10, 7)
     assert found["convergence"]["transfer"] == {"converged": True}
     assert "--scratch-budget" in found["advice"], "it was cut short"
 
@@ -371,3 +392,36 @@ def test_a_cached_run_with_its_verdict_loads_neither_torch_nor_scikit_learn(phot
     assert all(
         arm["cached"] for name, arm in again["verdict"]["arms"].items() if name != "majority"
     )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_arm_is_trained_again(tmp_path, seed):
+    made = []
+
+    def train():
+        made.append(1)
+        return Arm(np.arange(60.0).reshape(20, 3), 0.5, 0.0, {"head": "knn"})
+
+    first = kept(tmp_path, "raw", ["x"], train)
+    (path,) = tmp_path.rglob("*.npz")
+    content = bytearray(path.read_bytes())
+    place = np.random.default_rng(seed).integers(8 * len(content))
+    content[place // 8] ^= 1 << (place % 8)
+    path.write_bytes(content)
+    again = kept(tmp_path, "raw", ["x"], train)
+    assert (again.scores == first.scores).all()
+
+
+def test_what_may_pass_is_not_filed_and_what_cannot_be_is(tmp_path):
+    def offline():
+        raise SourceError("no network")
+
+    def never():
+        raise UnfitError("no torch module")
+
+    with pytest.raises(SourceError):
+        kept(tmp_path, "random_weights", ["x"], offline)
+    assert not list(tmp_path.rglob("*.npz"))
+    assert kept(tmp_path, "random_weights", ["x"], never).left_out == "no torch module"
+    found = kept(tmp_path, "random_weights", ["x"], offline)
+    assert (found.cached, found.left_out) == (True, "no torch module")

@@ -49,7 +49,7 @@ PROVIDERS = {
         "backbone_keeps_the_contract",
         "rows_are_kept_and_found_again",
     },
-    "Unfit": {"contract_is_plain_and_complete"},
+    "UnfitError": {"contract_is_plain_and_complete"},
     "Changed": {"backbone_keeps_the_contract"},
     "BatchNormalised": {"rows_do_not_depend_on_the_batch", "rows_are_kept_and_found_again"},
     "Training": {

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.baselines.torch_state import borrowed
+from zoo.baselines.unfit import UnfitError
 from zoo.errors import SourceError
 from zoo.features import ExtractOptions, Model, OnBad
 from zoo.features.bad import Unreadable
@@ -55,6 +56,7 @@ def random_rows(
         DataError: a sample can't be read.
         SourceError: the backbone can't be loaded, its architecture can't be made anew, or its rows
             are not finite.
+        UnfitError: it does not run with random weights.
     """
     if model.tokens or (model.loaded and model.backbone.module() is None):
         return None
@@ -65,12 +67,16 @@ def random_rows(
         return None
     import torch
 
-    with borrowed(threads):
-        torch.manual_seed(seed)
-        randomise(module)
-        run = ExtractOptions(Path(), batch_size, threads, on_bad=OnBad("fail"))
-        _calibrate(untrained, list(items), run, seed)
-        return _rows(untrained, list(items), run)
+    run = ExtractOptions(Path(), batch_size, threads, on_bad=OnBad("fail"))
+    try:
+        with borrowed(threads):
+            torch.manual_seed(seed)
+            randomise(module)
+            _calibrate(untrained, list(items), run, seed)
+            return _rows(untrained, list(items), run)
+    except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
+        told = str(error).partition("\n")[0]
+        raise UnfitError(f"the architecture does not run with random weights: {told}") from error
 
 
 def randomise(module: Any) -> None:
@@ -154,7 +160,8 @@ def _calibrate(model: Model, items: list[Item], run: ExtractOptions, seed: int) 
     mixed = np.random.Generator(np.random.PCG64(seed)).permutation(len(items))
     some = np.sort(mixed[:_CALIBRATED_BY]).tolist()
     for batch in batches(items, some, model, run, Unreadable(run.on_bad, items)):
-        model.backbone.forward(model.backbone.collate([prepared for _, prepared in batch]))
+        if len(batch) > 1:  # one has no variance
+            model.backbone.forward(model.backbone.collate([prepared for _, prepared in batch]))
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
         layer.eval()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from zoo.baselines.sound import log_mel_forms
-from zoo.errors import DataError
+from zoo.baselines.unfit import UnfitError
 from zoo.preprocess.decode import decode, quiet_decoding
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def read_raw(items: Sequence[Item], modality: str, *, threads: int = 1) -> RawIn
         threads: that decode at once.
 
     Raises:
-        DataError: an item cannot be read, or arrays differ in shape.
+        DataError: an item cannot be read.
+        UnfitError: arrays differ in shape.
     """
     if modality == "text":
         return _Texts([cast("str", decode(item, "text"))[:_CHARACTERS] for item in items])
@@ -62,7 +63,7 @@ def read_raw(items: Sequence[Item], modality: str, *, threads: int = 1) -> RawIn
         return _Arrays(forms, scaled=True)
     columns = [np.ravel(np.asarray(item.content(), np.float32)) for item in items]
     if len({len(row) for row in columns}) != 1:
-        raise DataError(f"{modality} samples differ in length")
+        raise UnfitError(f"{modality} samples differ in length")
     return _Arrays({"columns": np.stack(columns)}, scaled=True)
 
 

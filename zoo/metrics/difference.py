@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 POINTS = 100.0
 _REJECTED = 0.05  # p below which McNemar's test rejects
+_ROUNDING = 1e-12  # of the mean square: a variance below it is what rounding leaves of equal values
 _FEWEST = 5  # units; resamples of fewer hardly differ, and rows are drawn one by one
 
 
@@ -104,7 +105,8 @@ def _of_means(means: np.ndarray, task: str) -> np.ndarray:
         of_labels = np.divide(2.0 * hits, both, out=np.zeros_like(hits), where=both > 0.0)
         return np.asarray(of_labels.sum(axis=1) / np.maximum((both > 0.0).sum(axis=1), 1))
     mean, square, lost = np.split(means, 3, axis=1)
-    variance = np.maximum(square - mean**2, 0.0)
+    variance = square - mean**2
+    variance = np.where(variance > _ROUNDING * square, variance, 0.0)
     met = np.where(lost > 0.0, 1.0, 0.0)
     missed = np.divide(lost, variance, out=met, where=variance > 0.0)
     return np.asarray((1.0 - missed).mean(axis=1))

@@ -17,6 +17,8 @@ import numpy as np
 from zoo.errors import DataError, UsageError
 from zoo.metrics.intervals import NORMAL_95, Metrics, percentile, resampled_columns
 
+_ROUNDING = 1e-12  # of the mean square: a variance below it is what rounding leaves of equal values
+
 
 def evaluate_regression(predictions: np.ndarray, values: np.ndarray, seed: int = 0) -> Metrics:
     """How far predictions are from the numbers, and how well they order the rows.
@@ -80,7 +82,8 @@ class _ErrorMeans:
         t, r = len(self._unit), self._repeats
         first, second, absolute, squared = np.split(means, [t, 2 * t, 2 * t + r * t], axis=1)
         # Beyond 2,048 rows means are drawn from a normal distribution, which knows no sign.
-        variance = np.maximum(second - first**2, 0.0)
+        variance = second - first**2
+        variance = np.where(variance > _ROUNDING * second, variance, 0.0)
         absolute, squared = (
             np.maximum(part, 0.0).reshape(-1, r, t) for part in (absolute, squared)
         )

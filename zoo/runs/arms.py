@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.errors import DataError, ZooError
+from zoo.baselines.unfit import UnfitError
+from zoo.errors import DataError
 from zoo.files import replacing
 from zoo.metrics.difference import primary_value
 from zoo.plugin import ArrayRows, FitReport, Head, Target
@@ -61,8 +62,9 @@ class Arm:
 def kept(root: Path, name: str, decided_by: Sequence[Any], train: Callable[[], Arm]) -> Arm:
     """The arm of a name from its file, or else trained and filed.
 
-    One that can't be is filed with the reason, that nobody loads a backbone to hear it again. A
-    file that is damaged, or a folder that can't be written, costs the saving and nothing else.
+    One that can't be at all is filed with the reason, that nobody loads a backbone to hear it
+    again; what may pass (no network, a package that is missing) is not. A file that is damaged, or
+    a folder that can't be written, costs the saving and nothing else.
 
     Args:
         root: the folder of arms.
@@ -76,7 +78,7 @@ def kept(root: Path, name: str, decided_by: Sequence[Any], train: Callable[[], A
         return found
     try:
         arm = timed(train)
-    except ZooError as error:
+    except UnfitError as error:
         arm = Arm(np.empty((0, 0)), None, 0.0, left_out=str(error))
     _write(path, arm)
     return arm
@@ -119,7 +121,7 @@ def on_raw(contest: Contest, raw: RawInput, make_head: MakeHead, threads: int) -
             if best is None or tried.value > best.value:
                 best = tried
         if best is None:
-            raise DataError("the raw input has nothing in it to learn from")
+            raise UnfitError("nothing in it to learn from")
         best.head.fit(ArrayRows(best.rows[part.train]), labels)
         scores.append(best.head.scores(ArrayRows(best.rows[part.held])))
         worth.append(best.worth)
@@ -154,12 +156,12 @@ def from_scratch(
     """A learner of the modality, trained anew for each part within its share of the budget.
 
     Raises:
-        DataError: a part has no validation rows to stop and to choose by.
+        UnfitError: a part has no validation rows to stop and to choose by.
     """
     scores, worth, learned = [], [], []
     for part in contest.parts:
         if not part.folds:
-            raise DataError("no row can be held out to choose by")
+            raise UnfitError("no row can be held out to choose by")
         fit, held = part.folds[0]
         found = learn(
             list(contest.items),
@@ -251,22 +253,20 @@ def _counted(names: list[str]) -> str:
 
 
 def _read(path: Path) -> Arm | None:
-    import zipfile
-
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             told = json.loads(arrays["told"].tobytes())
             scores = np.asarray(arrays["scores"], np.float64)
         return Arm(scores, cached=True, **{name: told[name] for name in _TOLD})
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except Exception:  # noqa: BLE001 - of NumPy's, zip's and zlib's whichever: it is trained again
         return None
 
 
 def _write(path: Path, arm: Arm) -> None:
     told = {name: getattr(arm, name) for name in _TOLD}
-    said = np.frombuffer(json.dumps(told).encode(), np.uint8)
     try:
+        said = np.frombuffer(json.dumps(told).encode(), np.uint8)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, scores=arm.scores, told=said)
-    except DataError:
+    except (DataError, TypeError):  # a full disk, or a plugin's values that are no JSON
         return

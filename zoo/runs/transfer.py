@@ -12,7 +12,7 @@ import numpy as np
 import zoo
 from zoo import settings
 from zoo.data import plan_splits, usable
-from zoo.errors import DataError
+from zoo.errors import DataError, ZooError
 from zoo.features import extract, open_model
 from zoo.features.bad import bad_warning
 from zoo.runs.assess import Assessment, assess
@@ -106,7 +106,10 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
     summary["health"] = [finding.as_dict() for finding in (*findings, *worse)]
     meter.lap("assessment")
     if not settings.no_verdict(flag=options.no_verdict):
-        summary["verdict"] = judge(registry, model, extracted, plan, options)
+        try:
+            summary["verdict"] = judge(registry, model, extracted, plan, options)
+        except ZooError as error:  # the run is worth having all the same
+            options.say(f"warning: no verdict: {error}")
     meter.lap("verdict")
     ledger = make_ledger(
         meter,

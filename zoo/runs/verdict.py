@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import settings
+from zoo.baselines.unfit import UnfitError
 from zoo.errors import GateError, ZooError
 from zoo.metrics.difference import difference_in_points, primary_interval
 from zoo.runs import arms
@@ -154,13 +155,21 @@ class _Bout:
             "threads": options.thread_count,
             "batch_size": options.batch_size,
         }
-        if random_rows(self.model, items[:1], **chosen) is None:
-            raise ZooError("the backbone is no torch module")
-        start = time.perf_counter()  # what is loaded once is loaded
-        random_rows(self.model, items[:_TIMED], **chosen)
-        expected = (time.perf_counter() - start) * len(items) / min(_TIMED, len(items))
-        if expected > options.scratch_budget and len(items) > _TIMED:
-            raise ZooError(f"it would take {expected:.0f} s: more than --scratch-budget")
+
+        def seconds(count: int) -> float:
+            start = time.perf_counter()
+            random_rows(self.model, items[:count], **chosen)
+            return time.perf_counter() - start
+
+        if random_rows(self.model, items[:2], **chosen) is None:
+            raise UnfitError("the backbone is no torch module")
+        if len(items) > _TIMED:  # the difference of two, as loading takes its time each time
+            few, more = seconds(_TIMED // 4), seconds(_TIMED)
+            each = max(0.0, more - few) / (_TIMED - _TIMED // 4)
+            expected = more + each * (len(items) - _TIMED)
+            if expected > options.scratch_budget:  # filed: to measure it is to load the backbone
+                raise UnfitError(f"it would take {expected:.0f} s: more than --scratch-budget")
+        self.options.say("verdict: running the same architecture with random weights")
         return np.asarray(random_rows(self.model, items, **chosen))
 
 
@@ -189,8 +198,9 @@ def judge(
     bout.run()
     rivals = {name: bout.found[name] for name in ("raw", "scratch") if name in bout.found}
     if not rivals or "transfer" not in bout.found:
-        why = bout.left_out.get("transfer") or bout.left_out["raw"]
-        options.say(f"warning: no verdict: {why}")
+        names = ("transfer",) if "transfer" in bout.left_out else ("raw", "scratch")
+        told_of = [f"{CALLED[one]}: {bout.left_out[one]}" for one in names if one in bout.left_out]
+        options.say(f"warning: no verdict: {'; '.join(told_of)}")
         return None
     reference = max(rivals, key=lambda name: _worth(rivals[name]))
     told = contest.target.take(contest.judge)
@@ -259,11 +269,10 @@ def _convergence(found: dict[str, Arm]) -> dict[str, Any]:
         if "converged" in arm.told:
             out[name] = {"converged": arm.told["converged"]}
         if curve := arm.told.get("curve"):
-            best = max(range(len(curve)), key=lambda i: curve[i]["validation"])
             out[name] = {
                 "converged": arm.told["converged"],
                 "epochs": len(curve),
-                "best_epoch": curve[best]["epoch"],
+                "best_epoch": arm.told["configuration"].get("best_epoch"),
                 "curve": curve,
             }
     return out

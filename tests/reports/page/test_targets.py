@@ -59,7 +59,7 @@ def test_numbers_are_read_with_all_their_digits(number_run):
 def test_a_run_of_numbers_shows_predicted_against_true_and_residuals(number_run, computed):
     html = read(write_report([number_run]))
     figures = re.findall(r'<figure id="figure-([\w-]+)"', html)
-    assert figures == ["against-0", "residuals-0", "map-0", "map-1", "learning"]
+    assert figures == ["against-0", "residuals-0", "map-0", "map-1", "learning", "phases"]
     assert "item 7: true 7.000, predicted 27.500" in html
     mistakes = html.split('<section id="mistakes"')[1].split("</section>")[0]
     assert re.findall(r'class="name"><bdi>(.*?)</bdi>', mistakes)[0] == "item 7"
