@@ -27,9 +27,9 @@ def wilson(p: float, n: float) -> dict[str, float]:
     }
 
 
-def percentile(value: float, resampled: np.ndarray) -> dict[str, float]:
-    """A value with the interval that holds 95 % of its resamples."""
-    low, high = np.quantile(resampled, (0.025, 0.975)).tolist()
+def percentile(value: float, resampled: np.ndarray, tail: float = 0.025) -> dict[str, float]:
+    """A value with the interval that leaves out a share of its resamples on either side."""
+    low, high = np.quantile(resampled, (tail, 1.0 - tail)).tolist()
     return {"value": value, "low": min(value, low), "high": max(value, high)}
 
 

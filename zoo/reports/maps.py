@@ -67,11 +67,11 @@ def map_figures(
     groups, codes = _groups(judged)
     wrong = judged.wrong
     figures = []
-    places: dict[str, list[int]] = {}
+    places: dict[str, list[float]] = {}
     fitted = [_fitted(np.asarray(layout.places, np.float64)) for layout in layouts]
     height = max(_LEAST_HEIGHT, *(float(xy[:, 1].max()) + _MARGIN for xy in fitted))
     for i, (layout, xy) in enumerate(zip(layouts, fitted, strict=True)):
-        places[f"map-{i}"] = np.rint(xy).astype(int).ravel().tolist()
+        places[f"map-{i}"] = np.round(xy, 1).ravel().tolist()
         drawn = "" if len(some) == len(judged) else f", {count(len(some))} of them drawn"
         misses = "" if judged.task == "regression" else " Crosses are wrong predictions."
         figures.append(

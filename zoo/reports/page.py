@@ -82,13 +82,17 @@ def _place(runs: Sequence[Run], out: Path | None) -> Path:
 
 def _fitting(runs: Sequence[Run], data: str) -> tuple[str, list[Part]]:
     """The page, with fewer points in its maps where it would be too large with all."""
-    most = MOST_POINTS
+    if len(runs) > 1:
+        parts = comparison_parts(runs)
+        return _rendered(runs, parts), parts
+    page = Page(runs[0], data)
+    parts, most = page.parts(), MOST_POINTS
     while True:
-        parts = comparison_parts(runs) if len(runs) > 1 else Page(runs[0], data, most).parts()
         html = _rendered(runs, parts)
         most //= 2
-        if len(html.encode("utf-8")) <= _MOST_BYTES or most < _FEWEST_POINTS or len(runs) > 1:
+        if len(html.encode("utf-8")) <= _MOST_BYTES or most < _FEWEST_POINTS:
             return html, parts
+        parts = [page.map_part(most) if part.name == "map" else part for part in parts]
 
 
 def _rendered(runs: Sequence[Run], parts: Sequence[Part]) -> str:

@@ -38,12 +38,10 @@ class Page:
     Attributes:
         run: a finished run.
         data: where its data lies now, if it was moved.
-        most: points of a map.
     """
 
     run: Run
     data: str = ""
-    most: int = MOST_POINTS
 
     @cached_property
     def judged(self) -> Judged:
@@ -68,7 +66,7 @@ class Page:
         """The report of the run, from its score to its ledger."""
         return [
             _fenced("score", "The score", self._score),
-            _fenced("map", "The samples as the backbone sees them", self._map),
+            self.map_part(MOST_POINTS),
             _fenced("mistakes", self._mistakes_title, self._mistakes),
             _fenced("suspects", "Most suspicious labels", self._suspects),
             _fenced("health", "Data health", self._health),
@@ -77,6 +75,11 @@ class Page:
             _fenced("record", "What was run", lambda: record.record_part(self.run)),
             _fenced("ledger", "Ledger", self._ledger),
         ]
+
+    def map_part(self, most: int) -> Part:
+        """The maps, with at most so many points."""
+        title = "The samples as the backbone sees them"
+        return _fenced("map", title, lambda: self._map(most))
 
     def _sections(self) -> list[Section]:
         return self.run.registry.report_sections(self.run)
@@ -145,11 +148,11 @@ class Page:
         told = self.run.summary["evaluation"].get("classes")
         return [classes.recall_figure(told or classes.class_table(self.judged))]
 
-    def _map(self) -> Part:
+    def _map(self, most: int) -> Part:
         features = stored_rows(self.run, self.judged)
         seed = int(self.run.plan["options"].get("seed", 0))
         codes = self.judged.truth if self.judged.task == "class" else None
-        rows, layouts = numbers.layouts(features, seed, codes, self.most)
+        rows, layouts = numbers.layouts(features, seed, codes, most)
         drawn = map_figures(self.judged, rows, layouts, self.samples)
         lead = (
             "Each dot is a sample that judged. Point at one, or reach a map by the tabulator key "
