@@ -153,8 +153,9 @@ def _made(summary: dict[str, Any]) -> list[_Line]:
     converged = " (NOT converged)" if head["converged"] is False else ""
     calibrated = ""
     if calibration := summary.get("calibration"):
+        before = summary["evaluation"]["metrics"]["log_loss_uncalibrated"]["value"]
         on = f"{calibration['method']} on {calibration['rows']} out-of-fold rows"
-        calibrated = f", calibrated by {on}"
+        calibrated = f", calibrated by {on} (log loss without: {before:.3f})"
     passes = f"{features['forwards']} forward passes, {reused} rows from the store"
     model, took = summary["model"], f"{features['seconds']:.1f} s"
     out = [
