@@ -4,8 +4,6 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from zoo.runs.near_duplicates import QUERIES, near_duplicates
 
@@ -44,12 +42,13 @@ def test_units_and_offsets_of_the_backbone_do_not_matter():
     assert first.cosine == pytest.approx(second.cosine, abs=1e-3)
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 1000), st.sampled_from([1, 2, 3, 5, 20, 100]), st.sampled_from([50, 400]))
-def test_rows_that_are_no_copies_are_hardly_ever_called_so(seed, d, n):
-    rng = np.random.default_rng(seed)
-    found = find(rng.normal(size=(n, d)))
-    assert found is None or len(found.rows) <= 4  # half a row is expected, and they come in pairs
+@pytest.mark.parametrize("d", [1, 2, 3, 5, 20, 100])
+@pytest.mark.parametrize("n", [50, 400])
+def test_rows_that_are_no_copies_are_hardly_ever_called_so(d, n):
+    """Of one draw nothing can be asked: chance puts pairs together now and then."""
+    draws = [find(np.random.default_rng(seed).normal(size=(n, d))) for seed in range(60)]
+    counts = [0 if found is None else len(found.rows) for found in draws]
+    assert np.mean(counts) < 1.0 if d < 20 else sum(counts) == 0
 
 
 @pytest.mark.parametrize("d", [4, 32])
