@@ -7,7 +7,7 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.reports import curve as module
-from zoo.reports import judged_rows, learning_curve, run_rows
+from zoo.reports import learning_curve, run_rows
 
 
 def grey(levels, noise, seed=0):
@@ -110,7 +110,5 @@ def test_heads_of_every_kind_have_curves(pictures, transfer, head):
 
 def test_what_is_no_curve_is_refused(pictures, transfer):
     run = transfer(pictures(20))
-    with pytest.raises(UsageError, match="whole data"):
-        learning_curve(run, judged_rows(run))
     with pytest.raises(UsageError, match="at least 1"):
         learning_curve(run, run_rows(run), draws=0)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from zoo.errors import UsageError
-from zoo.reports import held_out, judged_rows, run_rows
+from zoo.reports import held_out, run_rows
 
 
 def test_of_a_holdout_judges_are_told_as_in_predictions(pictures, transfer):
@@ -17,7 +15,7 @@ def test_of_a_holdout_judges_are_told_as_in_predictions(pictures, transfer):
     chances = held_out(run, rows)
     assert chances.shape == (60, 2)
     assert np.allclose(chances.sum(axis=1), 1.0)
-    told = [float(line["probability"]) for line in rows.predictions]
+    told = rows.judged.chances.tolist()
     assert np.allclose(chances[rows.judge].max(axis=1), told, atol=1e-6)
 
 
@@ -54,9 +52,3 @@ def test_numbers_are_predicted_and_labels_have_probabilities_each(transfer):
     chances = held_out(run, run_rows(run, arrays, marks))
     assert chances.shape == (60, 3)
     assert ((chances > 0) & (chances < 1)).all()
-
-
-def test_judges_alone_are_not_enough(pictures, transfer):
-    run = transfer(pictures(20))
-    with pytest.raises(UsageError, match="whole data"):
-        held_out(run, judged_rows(run))

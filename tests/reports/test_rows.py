@@ -12,7 +12,9 @@ import pytest
 import zoo
 from zoo import settings
 from zoo.errors import DataError, StoreError
-from zoo.reports import judged_rows, run_rows
+from zoo.reports import run_rows
+from zoo.reports.judged import read_judged
+from zoo.reports.rows import stored_rows
 
 
 def labels_of(rows):
@@ -28,7 +30,7 @@ def test_rows_of_a_cross_validated_run_are_its_own(pictures, transfer):
     assert (rows.plan.protocol, set(rows.split)) == ("cv", {"train"})
     assert labels_of(rows) == ["dark" if i % 2 else "light" for i in range(40)]
     names = [rows.dataset.items[row].name for row in rows.judge]
-    assert names == [line["item"] for line in rows.predictions]
+    assert names == list(rows.judged.items)
     assert [key.tobytes().hex() for key in rows.keys] == run.plan["splits"]["train"]
 
 
@@ -103,14 +105,17 @@ def test_a_pruned_store_is_told_with_what_to_do(pictures, transfer):
         run_rows(run)
     assert "ZOO_HOME" in caught.value.hint
     with pytest.raises(StoreError):
-        judged_rows(run)
+        stored_rows(run, read_judged(run).keys)
 
 
 def test_a_store_that_lost_rows_is_told(pictures, transfer):
     run = transfer(pictures(20))
     run.plan["splits"]["train"][0] = "00" * 16
     with pytest.raises(StoreError, match="1 of the 20 feature rows"):
-        judged_rows(run)
+        stored_rows(run, read_judged(run).keys)
+    run.plan["key"] = None
+    with pytest.raises(DataError, match="does not tell where its features are"):
+        stored_rows(run, read_judged(run).keys)
 
 
 def test_items_in_memory_have_to_be_given_again(transfer):
@@ -121,11 +126,10 @@ def test_items_in_memory_have_to_be_given_again(transfer):
     with pytest.raises(DataError, match="in memory"):
         run_rows(zoo.load_run("run"))
     rows = run_rows(run, arrays, labels)
-    alone = judged_rows(run)
+    judged = read_judged(run)
     assert np.array_equal(rows.features, run.features)
-    assert np.array_equal(alone.features, run.features)
-    assert (alone.found, alone.plan, rows.found) == (False, None, True)
-    assert labels_of(alone) == labels_of(rows) == labels
+    assert np.array_equal(stored_rows(run, judged.keys), run.features)
+    assert [judged.names[code] for code in judged.truth] == labels_of(rows) == labels
     with pytest.raises(DataError, match="labels that judged"):
         run_rows(run, arrays, ["=a", *labels[1:]])
 
@@ -136,12 +140,12 @@ def test_numbers_and_several_labels_are_found_too(transfer):
     numbers = np.array([[a.mean(), a.std()] for a in arrays]) / 7
     run = transfer(arrays, numbers)
     assert np.array_equal(run_rows(run, arrays, numbers).target.values, numbers)
-    assert np.array_equal(judged_rows(run).target.values, numbers)
+    assert np.array_equal(read_judged(run).truth, numbers)
     marks = [[n for n in ("-x", "y") if rng.random() < 0.5] for _ in arrays]
     run = transfer(arrays, marks)
     told = [[n in own for n in run.names] for own in marks]
     assert np.array_equal(run_rows(run, arrays, marks).target.values == 1, told)
-    assert np.array_equal(judged_rows(run).target.values == 1, told)
+    assert np.array_equal(read_judged(run).truth == 1, told)
 
 
 def test_damaged_predictions_are_refused(pictures, transfer):
@@ -149,8 +153,8 @@ def test_damaged_predictions_are_refused(pictures, transfer):
     path = Path("run/predictions.csv")
     whole = path.read_text()
     path.write_text(whole.replace("dark", "dusk"))
-    with pytest.raises(DataError, match="is damaged"):
-        judged_rows(run)
+    with pytest.raises(DataError, match="damaged: 'dusk' is none of the run's classes"):
+        run_rows(run)
     path.write_text("item,label\na,b\n")
     with pytest.raises(DataError, match="lacks rows or columns"):
         run_rows(run)

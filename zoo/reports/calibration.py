@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -33,44 +32,12 @@ class Reliability:
     high: np.ndarray
     ece: float
 
-    def as_list(self) -> list[dict[str, Any]]:
-        """The bins that hold rows, as plain values."""
-        return [
-            {
-                "from": float(self.edges[i]),
-                "to": float(self.edges[i + 1]),
-                "rows": int(self.counts[i]),
-                "confidence": float(self.confidence[i]),
-                "accuracy": float(self.accuracy[i]),
-                "low": float(self.low[i]),
-                "high": float(self.high[i]),
-            }
-            for i in np.flatnonzero(self.counts).tolist()
-        ]
 
+def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> Reliability:
+    """Bins of (n,) confidences and whether each of the n rows is right.
 
-def reliability(probabilities: np.ndarray, codes: np.ndarray, bins: int = 15) -> Reliability:
-    """Bins of (n, k) class probabilities: the likeliest class and whether it is the n codes'.
-
-    Of labels, which a sample may have several of, give (n, l) probabilities and (n, l) codes of 0
-    and 1: then every pair of sample and label counts, by the probability that the label is there,
-    and `accuracy` is how often it is.
-
-    Raises:
-        UsageError: shapes do not fit, or a value is no probability.
-    """
-    chances, codes = np.asarray(probabilities, np.float64), np.asarray(codes)
-    if chances.ndim != 2 or len(chances) != len(codes):
-        raise UsageError(f"probabilities {chances.shape} do not fit {codes.shape} codes")
-    if codes.ndim == 2:
-        if codes.shape != chances.shape:
-            raise UsageError(f"probabilities {chances.shape} do not fit {codes.shape} marks")
-        return reliability_of(chances.ravel(), (codes == 1).ravel(), bins)
-    return reliability_of(chances.max(axis=1), chances.argmax(axis=1) == codes, bins)
-
-
-def reliability_of(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> Reliability:
-    """The same of (n,) confidences and whether each of the n rows is right.
+    Of labels, which a sample may have several of, give every pair of sample and label: how likely
+    the label is there, and whether it is.
 
     Raises:
         UsageError: no rows or bins, shapes do not fit, or a confidence is not in [0, 1].

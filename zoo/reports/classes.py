@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from zoo.metrics.intervals import wilson
 from zoo.reports import svg
+from zoo.reports.calibration import Reliability, reliability
 from zoo.reports.figure import Figure, Table
 from zoo.reports.verdict import forest
 from zoo.reports.words import count, interval, number, percent, shown
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _MOST_CLASSES = 25  # a matrix of more has cells too small to read
 _MOST_PAIRS = 15
 _NUMBERED = 12  # classes up to which the count stands in each cell
-_BINS = 10
 
 
 def confusion_counts(judged: Judged) -> np.ndarray:
@@ -151,28 +151,23 @@ def _pairs(counts: np.ndarray, names: Sequence[str]) -> Figure:
     )
 
 
-def reliability_figure(judged: Judged, ece: Mapping[str, Any] | None) -> Figure:
+def reliability_figure(judged: Judged) -> Figure:
     """How often predictions of a confidence are right, against that confidence."""
-    right = judged.truth == judged.predicted
-    told = f"The calibration error is {number(ece['value'])}. " if ece else ""
-    return reliability(
-        judged.chances,
-        right,
-        f"{told}On the diagonal, a confidence is the share that is right. Whiskers are 95\u00a0% "
-        f"intervals, bars the rows of each point, {count(len(judged))} in all.",
+    found = reliability(judged.chances, judged.truth == judged.predicted)
+    return reliability_diagram(
+        found,
+        f"The calibration error is {number(found.ece)}. On the diagonal, a confidence is the share "
+        f"that is right. Whiskers are 95\u00a0% intervals, bars the rows of each point, "
+        f"{count(len(judged))} in all.",
         "confidence of the prediction",
         "share right",
     )
 
 
-def reliability(
-    chances: np.ndarray, happened: np.ndarray, note: str, x_label: str, y_label: str
-) -> Figure:
-    """Observed shares against stated probabilities, in ten bins of equal width."""
-    place = np.minimum((np.asarray(chances) * _BINS).astype(np.int64), _BINS - 1)
+def reliability_diagram(found: Reliability, note: str, x_label: str, y_label: str) -> Figure:
+    """Observed shares against stated probabilities, with the rows of each bin below."""
     x, y = svg.Scale(0, 1, 44, 344), svg.Scale(0, 1, 232, 24)
-    most = int(np.bincount(place, minlength=_BINS).max())
-    bars = svg.Scale(0, most, 0, 44)
+    bars = svg.Scale(0, int(found.counts.max()), 0, 44)
     marks = [
         svg.y_axis(y, 44, y_label, 344),
         svg.x_axis(x, 292, "", 292),
@@ -180,36 +175,33 @@ def reliability(
         svg.word(194, 322, x_label, "axis", "middle"),
     ]
     rows, linked = [], []
-    for b in range(_BINS):
-        inside = place == b
-        n = int(inside.sum())
-        if not n:
-            continue
-        stated, seen = float(chances[inside].mean()), wilson(float(happened[inside].mean()), n)
+    for b in np.flatnonzero(found.counts).tolist():
+        n, stated, seen = int(found.counts[b]), float(found.confidence[b]), float(found.accuracy[b])
+        low, high = float(found.low[b]), float(found.high[b])
         told = (
-            f"stated {percent(stated)}, happened {percent(seen['value'])} "
-            f"({percent(seen['low'])} to {percent(seen['high'])}), {count(n, 'row')}"
+            f"stated {percent(stated)}, happened {percent(seen)} "
+            f"({percent(low)} to {percent(high)}), {count(n, 'row')}"
         )
-        at = x(stated)
-        linked.append((at, y(seen["value"])))
+        left, right = x(found.edges[b]), x(found.edges[b + 1])
+        linked.append((x(stated), y(seen)))
         marks += [
             svg.tag(
                 "rect",
-                x=x(b / _BINS) + 2,
+                x=left + 1,
                 y=288 - bars(n),
-                width=26,
+                width=right - left - 2,
                 height=max(1.0, bars(n)),
                 class_="bar quiet",
             ),
-            svg.line(at, y(seen["low"]), at, y(seen["high"]), "whisker main"),
-            svg.mark(at, y(seen["value"]), told, "dot main", 4.5),
+            svg.line(x(stated), y(low), x(stated), y(high), "whisker main"),
+            svg.mark(x(stated), y(seen), told, "dot main", 4.5),
         ]
         rows.append(
             (
-                f"{b / _BINS:.1f} to {(b + 1) / _BINS:.1f}",
+                f"{found.edges[b]:.2f} to {found.edges[b + 1]:.2f}",
                 number(stated),
-                number(seen["value"]),
-                interval(seen),
+                number(seen),
+                interval({"low": low, "high": high}),
                 count(n),
             )
         )

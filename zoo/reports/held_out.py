@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.engine import log_softmax, sigmoid, softmax
-from zoo.errors import UsageError
 from zoo.plugin import ArrayRows
 
 if TYPE_CHECKING:
@@ -24,15 +23,8 @@ def held_out(run: Run, rows: RunRows, *, threads: int = 1) -> np.ndarray:
     told by heads that are fitted at the run's strength on the other folds of its split plan, and
     made probabilities by the run's calibration; of repeated folds the mean of the log
     probabilities. Strength and calibration were chosen with such rows: a handful of numbers.
-
-    Raises:
-        UsageError: `rows` are without the plan of their run, as `judged_rows` gives them.
     """
     plan = rows.plan
-    if plan is None:
-        raise UsageError(
-            "held-out probabilities need the whole data of a run, not its judges alone"
-        )
     told = np.full((len(rows), len(rows.target.names)), np.nan)
     folds = plan.repeats or ((plan.folds,) if plan.folds else ())
     scores = [_out_of_fold(run, rows, part, threads) for part in folds]

@@ -66,7 +66,10 @@ def read_judged(run: Run) -> Judged:
         names = run.names
         truth, predicted, chances = _checked(header, cells, read)([c[2:] for c in cells], names)
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
-        raise DataError(f"'{path}' is missing or damaged: {error}") from error
+        raise DataError(
+            f"'{path}' is missing or damaged: {error}",
+            hint="zoo transfer with the same options makes the run anew",
+        ) from error
     items = tuple(plain_cell(row[0]) for row in cells)
     keys = _keys(run.plan, {row[1] for row in cells}, len(items))
     return Judged(run.task, names, items, keys, truth, predicted, chances)

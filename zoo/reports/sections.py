@@ -14,10 +14,10 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.reports import classes, numbers, record, search, targets
-from zoo.reports.features import stored_rows
 from zoo.reports.figure import Card, Figure, Part, Table
 from zoo.reports.judged import Judged, read_judged
 from zoo.reports.maps import MOST_POINTS, map_figures
+from zoo.reports.rows import stored_rows
 from zoo.reports.samples import Samples
 from zoo.reports.verdict import arms_figure
 from zoo.reports.words import count, interval, metric_name, number, percent, shown
@@ -129,10 +129,9 @@ class Page:
         whole = told.get("names") == list(judged.names) and told.get("counts")
         counts = np.array(told["counts"]) if whole else classes.confusion_counts(judged)
         names = [shown(name) for name in judged.names]
-        ece = evaluation["metrics"].get("ece")
         return [
             classes.confusion_figure(counts, names),
-            classes.reliability_figure(judged, ece),
+            classes.reliability_figure(judged),
         ]
 
     def _strength(self) -> list[Figure]:
@@ -149,7 +148,9 @@ class Page:
         return [classes.recall_figure(told or classes.class_table(self.judged))]
 
     def _map(self, most: int) -> Part:
-        features = stored_rows(self.run, self.judged)
+        if not len(self.judged.keys):
+            raise _Absent("the run does not tell which of its samples judged")
+        features = stored_rows(self.run, self.judged.keys)
         seed = int(self.run.plan["options"].get("seed", 0))
         codes = self.judged.truth if self.judged.task == "class" else None
         rows, layouts = numbers.layouts(features, seed, codes, most)
@@ -173,12 +174,14 @@ class Page:
         else:
             surest = _surest(judged)
             wrong = np.flatnonzero(judged.wrong)
-            order = wrong[np.argsort(-surest[wrong], kind="stable")][:_GALLERY]
+            order = wrong[np.argsort(-surest[wrong], kind="stable")]
+            order = _told_once(judged, order)[:_GALLERY]
             if not len(order):
                 raise _Absent(f"none of {count(len(judged), 'row')} is predicted wrong")
+            cv = self.run.summary["evaluation"].get("protocol") == "cv"
             lead = (
-                f"{count(len(wrong))} of {count(len(judged), 'row')} are predicted wrong; of these "
-                "the head was surest."
+                f"{count(len(wrong))} of {count(len(judged), 'row')} are predicted wrong"
+                f"{' by the repeats together' if cv else ''}; of these the head was surest."
             )
         rows = order.tolist()
         pictures = self.samples.show([judged.sample(row) for row in rows])
@@ -263,6 +266,14 @@ def _foreign(number: int, section: Section) -> Part:
     """What a plugin adds: plain text, under its own title."""
     notes = [("text", shown(paragraph, _LONG)) for paragraph in section.paragraphs[:50]]
     return Part(f"plugin-{number}", shown(section.title), notes=notes)
+
+
+def _told_once(judged: Judged, order: np.ndarray) -> np.ndarray:
+    """The rows without those whose content an earlier one has: they tell the same."""
+    if not len(judged.keys):
+        return order
+    first = np.unique(judged.keys[order].view("V16").ravel(), return_index=True)[1]
+    return order[np.sort(first)]
 
 
 def _surest(judged: Judged) -> np.ndarray:

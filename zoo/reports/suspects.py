@@ -1,42 +1,18 @@
-"""Finds the samples worth a look: the surest mistakes, and labels that are likely wrong."""
+"""Finds the samples whose labels are likely wrong, by what heads say that did not see them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.errors import DataError, UsageError
+from zoo.errors import UsageError
 from zoo.reports.held_out import held_out
-from zoo.runs.folder import safe_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from zoo.reports.rows import RunRows
     from zoo.runs import Run
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A sample that judged, and what the run said of it.
-
-    Attributes:
-        row: its number in the `RunRows`.
-        name: what people call it.
-        label: what is true, by the data.
-        prediction: what was said.
-        confidence: the probability of what was said; None of numbers.
-        error: of numbers, how far off, in standard deviations of the targets; else None.
-    """
-
-    row: int
-    name: str
-    label: str
-    prediction: str
-    confidence: float | None = None
-    error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,28 +36,6 @@ class Suspect:
     suggestion: str
     probability: float
     suggested: float
-
-
-_Found = TypeVar("_Found", Mistake, Suspect)
-
-
-def mistakes(run: Run, rows: RunRows, most: int | None = None) -> list[Mistake]:
-    """The mistakes of predictions.csv, surest first; of numbers all samples, farthest off first.
-
-    Of several labels a sample stands for each that was wrongly said or left out. Byte-identical
-    samples with one label are told once.
-
-    Raises:
-        DataError: predictions.csv is damaged.
-    """
-    by_task = {"class": _wrong_classes, "multilabel": _wrong_labels, "regression": _far_off}
-    try:
-        found = list(by_task[run.task](run, rows))
-    except (KeyError, ValueError) as error:
-        path = run.folder / "predictions.csv"
-        raise DataError(f"'{path}' is damaged: {error}") from error
-    found.sort(key=lambda one: (-(one.confidence or one.error or 0.0), one.row))
-    return _distinct(rows, found)[:most]
 
 
 def suspects(
@@ -178,52 +132,7 @@ def _wrong(p: np.ndarray, own: np.ndarray, given: np.ndarray) -> np.ndarray:
     return np.rint(share * count).astype(np.int64)
 
 
-def _wrong_classes(run: Run, rows: RunRows) -> Iterator[Mistake]:
-    codes = rows.target.values[rows.judge]
-    plain = {safe_cell(name): name for name in run.names}
-    for row, code, line in zip(rows.judge.tolist(), codes, rows.predictions, strict=True):
-        if line["prediction"] != line["label"]:
-            yield Mistake(
-                row,
-                rows.dataset.items[row].name,
-                rows.target.names[code],
-                plain[line["prediction"]],
-                float(line["probability"]),
-            )
-
-
-def _wrong_labels(run: Run, rows: RunRows) -> Iterator[Mistake]:
-    marks = rows.target.values[rows.judge] == 1
-    chances = np.array(
-        [[float(line[f"p:{name}"]) for name in run.names] for line in rows.predictions]
-    )
-    for i, j in np.argwhere((chances > 0.5) != marks).tolist():
-        row, name, chance = int(rows.judge[i]), run.names[j], float(chances[i, j])
-        said = (name, f"not {name}")
-        there = bool(marks[i, j])
-        yield Mistake(
-            row,
-            rows.dataset.items[row].name,
-            said[not there],
-            said[there],
-            1.0 - chance if there else chance,
-        )
-
-
-def _far_off(run: Run, rows: RunRows) -> Iterator[Mistake]:
-    one = len(run.names) == 1
-    columns = ["prediction"] if one else [f"prediction:{name}" for name in run.names]
-    told = np.array([[float(line[column]) for column in columns] for line in rows.predictions])
-    true = rows.target.values[rows.judge]
-    unit = rows.target.values.std(axis=0)
-    errors = np.abs(told - true) / np.where(unit > 0.0, unit, 1.0)
-    for i, row in enumerate(rows.judge.tolist()):
-        texts = [", ".join(f"{value:.6g}" for value in values[i]) for values in (true, told)]
-        error = float(np.sqrt((errors[i] ** 2).mean()))
-        yield Mistake(row, rows.dataset.items[row].name, texts[0], texts[1], error=error)
-
-
-def _distinct(rows: RunRows, found: list[_Found]) -> list[_Found]:
+def _distinct(rows: RunRows, found: list[Suspect]) -> list[Suspect]:
     """Without byte-identical samples that say the same again."""
     seen, out = set(), []
     for one in found:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.reports import svg
-from zoo.reports.classes import reliability
+from zoo.reports.calibration import reliability
+from zoo.reports.classes import reliability_diagram
 from zoo.reports.figure import Figure, Table
 from zoo.reports.verdict import forest
 from zoo.reports.words import NONE, count, interval, metric_name, number, shown
@@ -146,9 +147,8 @@ def label_figures(judged: Judged, outputs: Mapping[str, Mapping[str, Any]] | Non
         )
     pairs = count(judged.truth.size, "pair")
     out.append(
-        reliability(
-            judged.chances.ravel(),
-            judged.truth.ravel() == 1,
+        reliability_diagram(
+            reliability(judged.chances.ravel(), judged.truth.ravel() == 1),
             f"All {pairs} of a sample and a label; on the diagonal, a stated probability is the "
             "share of labels that apply. Whiskers are 95\u00a0% intervals, bars counts.",
             "probability that a label applies",

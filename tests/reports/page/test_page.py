@@ -164,9 +164,10 @@ def test_reliability_bins_what_was_stated_and_what_happened(class_run):
     rows = table_rows(read(write_report([class_run()])), "reliability")
     # 45 right rows at 0.95; the 15 wrong ones at 0.65 to 0.74, none of them right.
     assert rows[1:] == [
-        ["0.6 to 0.7", "0.670", "0.000", "0.000 to 0.434", "5"],
-        ["0.7 to 0.8", "0.720", "0.000", "0.000 to 0.278", "10"],
-        ["0.9 to 1.0", "0.950", "1.000", "0.921 to 1.000", "45"],
+        ["0.60 to 0.67", "0.655", "0.000", "0.000 to 0.658", "2"],
+        ["0.67 to 0.73", "0.705", "0.000", "0.000 to 0.259", "11"],
+        ["0.73 to 0.80", "0.740", "0.000", "0.000 to 0.658", "2"],
+        ["0.93 to 1.00", "0.950", "1.000", "0.921 to 1.000", "45"],
     ]
 
 
@@ -177,6 +178,24 @@ def test_the_surest_mistakes_come_first(class_run):
     assert len(names) == 12
     assert set(names[:2]) == {"item 1/19", "item 2/19"}
     assert "fox (74.0 %)" in html
+
+
+def test_mistakes_of_repeats_are_those_of_all_together(class_run):
+    run = class_run()
+    run.summary["evaluation"]["protocol"] = "cv"
+    html = section(read(write_report([run])), "mistakes")
+    assert "15 of 60 rows are predicted wrong by the repeats together" in html
+
+
+def test_a_mistake_about_equal_content_is_told_once(write_run, computed):
+    cells = [[f"item {i}", "test", "cat", "dog", f"0.{90 - i}"] for i in range(6)]
+    values = ["one", "two", "one", "two", "two", "three"]
+    header = ["label", "prediction", "probability"]
+    run = write_run("class", ("cat", "dog"), header, cells, values=values)
+    html = section(read(write_report([run])), "mistakes")
+    assert "6 of 6 rows are predicted wrong" in html
+    names = re.findall(r'class="name"><bdi>(.*?)</bdi>', html)
+    assert names == ["item 0", "item 1", "item 5"]
 
 
 def test_what_a_run_lacks_is_a_line_and_no_error(class_run):
@@ -201,7 +220,8 @@ def test_features_that_are_gone_are_a_line(class_run, computed, monkeypatch, tmp
     run = class_run()
     monkeypatch.setenv("ZOO_HOME", str(tmp_path / "elsewhere"))
     told = "\n".join(write_report([run]).absent)
-    assert "cannot be shown: its features are no longer in this store." in told
+    assert "The samples as the backbone sees them: cannot be shown: the features of" in told
+    assert f"are not under '{tmp_path / 'elsewhere'}" in told
 
 
 def test_damaged_predictions_leave_the_rest(class_run, rich, computed):
