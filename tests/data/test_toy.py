@@ -31,3 +31,25 @@ def test_data_that_is_not_bundled_is_refused_with_what_there_is():
 
 def test_it_claims_no_path():
     assert not ToyReader().claims(Path("digits"))
+
+
+def test_few_labels_of_each_class_train_and_the_others_judge():
+    few = ToyReader().read("digits?shots=10", DataOptions())
+    split = np.array(few.split)
+    assert np.bincount(few.target.values[split == "train"]).tolist() == [10] * 10
+    assert (split == "test").sum() == 1697
+    assert few.split == ToyReader().read("digits?shots=10&seed=0", DataOptions()).split
+    assert few.split != ToyReader().read("digits?shots=10&seed=1", DataOptions()).split
+    more = np.array(ToyReader().read("digits?shots=11", DataOptions()).split)
+    assert (more[split == "train"] == "train").all()  # so that a curve over shots is nested
+    assert ToyReader().read("digits", DataOptions()).split is None
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["shots=0", "shots=-1", "shots=ten", "shots=174", "shot=10", "seed=1", "shots=2&seed=-1", "&"],
+)
+def test_what_it_does_not_take_is_refused_with_what_it_takes(asked):
+    with pytest.raises(DataError) as caught:
+        ToyReader().read(f"digits?{asked}", DataOptions())
+    assert caught.value.hint
