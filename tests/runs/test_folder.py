@@ -12,6 +12,7 @@ import pytest
 
 import zoo
 from zoo.errors import DataError, UsageError
+from zoo.reports import run_rows
 from zoo.runs.folder import RunPlace, list_runs, safe_cell
 
 
@@ -41,6 +42,14 @@ def test_the_files_of_a_run():
     assert sum(len(keys) for keys in plan["splits"].values()) == 20
     assert json.loads(Path("run/metrics.json").read_text()) == run.summary
     assert json.loads(Path("run/ledger.json").read_text())["seconds"]["total"] > 0
+
+
+def test_data_asked_for_by_name_is_opened_by_that_name_again():
+    named = "sklearn:digits?shots=2&seed=5"
+    run = zoo.transfer("builtin:tinyconv", named, head="prototype", out="run")
+    assert run.plan["data_path"] == named
+    rows = run_rows(run)
+    assert (len(rows), rows.split.tolist().count("train")) == (1797, 20)
 
 
 def test_a_failed_rewrite_leaves_the_old_run_whole(monkeypatch):

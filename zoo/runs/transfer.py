@@ -12,6 +12,7 @@ import numpy as np
 import zoo
 from zoo import settings
 from zoo.data import plan_splits, usable
+from zoo.data.shards import expanded
 from zoo.errors import DataError, ZooError
 from zoo.features import extract, open_model
 from zoo.features.bad import bad_warning
@@ -279,7 +280,7 @@ def _again(data: Any) -> str | None:
     if not isinstance(data, str | Path):
         return None
     there = os.path.exists(data)  # noqa: PTH110 - Path.exists raises on overlong names
-    here = there or any(sign in str(data) for sign in "{*?")
+    here = there or expanded(str(data)) != [str(data)]  # a pattern of shards
     return str(Path(data).absolute() if here else data)
 
 
