@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import nn
 
 from zoo.backbones import tinyconv
 from zoo.baselines import random_rows
+from zoo.baselines import random_weights as made_anew
 from zoo.baselines.random_weights import randomise
 from zoo.baselines.unfit import UnfitError
 from zoo.errors import DataError
@@ -178,3 +181,55 @@ def test_an_architecture_that_does_not_run_untrained_is_unfit(monkeypatch):
     model = open_model(registry(), "builtin:tinyconv", LoadOptions())
     with pytest.raises(UnfitError, match=r"random weights: made by its factory alone$"):
         random_rows(model, images(), seed=0, threads=1, batch_size=5)
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """A backbone that loads in 5 s by the clock of what is tested, and forwards ten a second."""
+    clock = SimpleNamespace(now=0.0, loaded=0, forwarded=0)
+
+    class Slow(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Linear(3, 2)
+            clock.loaded += 1
+            clock.now += 5.0
+
+        def forward(self, **inputs):
+            clock.forwarded += len(inputs["input"])
+            clock.now += len(inputs["input"]) / 10
+            return self.scale(inputs["input"].mean((2, 3)))
+
+    monkeypatch.setattr(tinyconv, "build", lambda arrays: Slow())
+    monkeypatch.setattr(made_anew, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    clock.model = open_model(registry(), "builtin:tinyconv", LoadOptions())
+    return clock
+
+
+def test_rows_that_would_take_longer_than_the_budget_are_given_up_early(slow):
+    chosen = {"seed": 0, "threads": 1, "batch_size": 10}
+    with pytest.raises(UnfitError, match=r"^it would take 25 s: more than --scratch-budget$"):
+        random_rows(slow.model, images(200), **chosen, budget=24.0)
+    assert slow.forwarded == 50, "no more than tell"
+    assert slow.loaded == 1
+
+
+def test_rows_are_those_of_no_budget_where_they_are_in_time(slow):
+    chosen = {"seed": 0, "threads": 1, "batch_size": 10}
+    rows = random_rows(slow.model, images(200), **chosen, budget=26.0)
+    assert slow.loaded == 1
+    np.testing.assert_array_equal(rows, random_rows(slow.model, images(200), **chosen))
+
+
+def test_a_pace_is_not_believed_before_a_tenth_of_the_budget(slow):
+    """The first batch waits for 10 s: of 50 samples alone, 185 s would be told."""
+    waits, forward = [10.0], nn.Linear.forward
+
+    def cold(layer, rows):
+        slow.now += waits.pop() if waits else 0.0
+        return forward(layer, rows)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nn.Linear, "forward", cold)
+        rows = random_rows(slow.model, images(600), seed=0, threads=1, batch_size=10, budget=180.0)
+    assert len(rows) == 600

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
+import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,15 +34,23 @@ if TYPE_CHECKING:
     from zoo.plugin import Item
 
 _CALIBRATED_BY = 256  # samples that set the statistics of batch normalisation
+_TELL = 48  # samples whose pace is believed, once they took the share below of the budget as well:
+_SHARE = 0.1  # the first batches may wait for caches and threads
 _TOKEN_DEVIATION = 0.02  # of tokens and positions that nobody initialises, as in Devlin et al. 2019
 
 
 def random_rows(
-    model: Model, items: Sequence[Item], *, seed: int, threads: int, batch_size: int
+    model: Model,
+    items: Sequence[Item],
+    *,
+    seed: int,
+    threads: int,
+    batch_size: int,
+    budget: float = math.inf,
 ) -> np.ndarray | None:
     """Rows of the same architecture with random weights, computed in float32.
 
-    The model's own backbone is not touched: another is loaded.
+    The model's own backbone is not touched: another is loaded, once.
 
     Args:
         model: what is to be compared with.
@@ -47,6 +58,8 @@ def random_rows(
         seed: of the weights.
         threads: upper bound.
         batch_size: samples a forward pass.
+        budget: seconds, loading included; what the samples so far forecast to take longer is given
+            up.
 
     Returns:
         (n, d) float32 in the order of the items; None where the backbone is no torch module, or
@@ -56,8 +69,9 @@ def random_rows(
         DataError: a sample can't be read.
         SourceError: the backbone can't be loaded, its architecture can't be made anew, or its rows
             are not finite.
-        UnfitError: it does not run with random weights.
+        UnfitError: it does not run with random weights, or not within the budget.
     """
+    start = time.perf_counter()
     if model.tokens or (model.loaded and model.backbone.module() is None):
         return None
     options = replace(model.options, dtype="float32", threads=threads, deterministic=False)
@@ -73,7 +87,7 @@ def random_rows(
             torch.manual_seed(seed)
             randomise(module)
             _calibrate(untrained, list(items), run, seed)
-            return _rows(untrained, list(items), run)
+            return _rows(untrained, list(items), run, _Deadline(start, budget, len(items)))
     except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
         told = str(error).partition("\n")[0]
         raise UnfitError(f"the architecture does not run with random weights: {told}") from error
@@ -167,12 +181,34 @@ def _calibrate(model: Model, items: list[Item], run: ExtractOptions, seed: int) 
         layer.eval()
 
 
-def _rows(model: Model, items: list[Item], run: ExtractOptions) -> np.ndarray:
-    out = np.empty((0, 0), np.float32)
+class _Deadline:
+    """Gives up on rows that would not be done in time."""
+
+    def __init__(self, start: float, budget: float, count: int) -> None:
+        self._before = time.perf_counter() - start
+        self._began = start + self._before
+        self._budget, self._count = budget, count
+
+    def check(self, done: int) -> None:
+        """Raise UnfitError where `done` rows tell that all of them would take too long."""
+        took = time.perf_counter() - self._began
+        if done == self._count or done < _TELL or took < _SHARE * self._budget:
+            return
+        expected = self._before + took * self._count / done
+        if expected > self._budget:
+            raise UnfitError(f"it would take {expected:.0f} s: more than --scratch-budget")
+
+
+def _rows(model: Model, items: list[Item], run: ExtractOptions, deadline: _Deadline) -> np.ndarray:
+    out, done = np.empty((0, 0), np.float32), 0
     todo = list(range(len(items)))
-    for numbers, columns in computed(items, todo, model, run, Unreadable(run.on_bad, items)):
-        rows = np.concatenate([columns[name] for name in model.columns], axis=1)
-        if not len(out):
-            out = np.zeros((len(items), rows.shape[1]), np.float32)
-        out[numbers] = rows
+    # Closed at once where it is given up: an error would keep its threads for as long as it lives.
+    with closing(computed(items, todo, model, run, Unreadable(run.on_bad, items))) as source:
+        for numbers, columns in source:
+            rows = np.concatenate([columns[name] for name in model.columns], axis=1)
+            if not len(out):
+                out = np.zeros((len(items), rows.shape[1]), np.float32)
+            out[numbers] = rows
+            done += len(numbers)
+            deadline.check(done)
     return out

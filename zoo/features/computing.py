@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ def computed(
     model: Model,
     options: ExtractOptions,
     unreadable: Unreadable,
-) -> Iterator[tuple[list[int], Columns]]:
+) -> Generator[tuple[list[int], Columns], None, None]:
     """Batches of item numbers and their rows by column, checked to be finite."""
     for numbers, outputs in forwarded(items, todo, model, options, unreadable):
         yield numbers, rows_of(outputs, numbers, items, model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from zoo.runs.arms import Arm
     from zoo.runs.contest import Contest
     from zoo.runs.plan import RunOptions
-
-_TIMED = 48  # samples that tell how fast a backbone with random weights is
 
 
 @dataclass
@@ -149,28 +146,19 @@ class _Bout:
     def _random_rows(self) -> np.ndarray:
         from zoo.baselines import random_rows
 
-        options, items = self.options, list(self.contest.items)
-        chosen: dict[str, Any] = {
-            "seed": options.seed,
-            "threads": options.thread_count,
-            "batch_size": options.batch_size,
-        }
-
-        def seconds(count: int) -> float:
-            start = time.perf_counter()
-            random_rows(self.model, items[:count], **chosen)
-            return time.perf_counter() - start
-
-        if random_rows(self.model, items[:2], **chosen) is None:
+        options = self.options
+        options.say("verdict: trying random weights in the backbone's architecture")
+        rows = random_rows(
+            self.model,
+            list(self.contest.items),
+            seed=options.seed,
+            threads=options.thread_count,
+            batch_size=options.batch_size,
+            budget=options.scratch_budget,
+        )
+        if rows is None:
             raise UnfitError("the backbone is no torch module")
-        if len(items) > _TIMED:  # the difference of two, as loading takes its time each time
-            few, more = seconds(_TIMED // 4), seconds(_TIMED)
-            each = max(0.0, more - few) / (_TIMED - _TIMED // 4)
-            expected = more + each * (len(items) - _TIMED)
-            if expected > options.scratch_budget:  # filed: to measure it is to load the backbone
-                raise UnfitError(f"it would take {expected:.0f} s: more than --scratch-budget")
-        self.options.say("verdict: running the same architecture with random weights")
-        return np.asarray(random_rows(self.model, items, **chosen))
+        return rows
 
 
 def judge(
