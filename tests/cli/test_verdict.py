@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from zoo.cli import main
+from zoo.runs import arms
+
 ON = {"ZOO_NO_VERDICT": "", "ZOO_SCRATCH_BUDGET": "0"}
 
 
@@ -84,3 +87,39 @@ def test_a_budget_below_zero_is_refused(zoo, photos):
     done = transfer(zoo, photos, "--scratch-budget", "-1")
     assert done.code == 2
     assert "scratch budget" in done.err
+
+
+def test_ctrl_c_in_an_arm_costs_the_verdict_and_nothing_else(
+    zoo, photos, tmp_path, monkeypatch, capsys
+):
+    def pressed(*arguments):
+        raise KeyboardInterrupt
+
+    for name, value in ON.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    words = ["transfer", "--model", "builtin:tinyconv", "--data", "photos", "--out", "run"]
+    with monkeypatch.context() as patch:
+        patch.setattr(arms, "on_raw", pressed)
+        assert main([*words, "--json"]) == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    *_, said, last, hint = filter(None, err.splitlines())
+    assert said.startswith("the run is kept in 'run', without a verdict; the same command finds ")
+    assert last == "zoo: interrupted; everything finished so far is kept"
+    assert hint == f"hint: go on with: zoo {' '.join([*words, '--json'])}"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "run"]
+
+    shown = zoo("runs", "show", "run", "--json").json
+    assert shown["verdict"] is None
+    assert shown["evaluation"]["rows"] == 24
+    record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    assert record["notes"][-1] == "no verdict: interrupted"
+    assert len(zoo("predict", "run", "photos", "--json").json["predictions"]) == 24
+    assert zoo("report", "run").code == 0
+    assert "no verdict: interrupted" in (tmp_path / "run" / "report.html").read_text("utf-8")
+
+    again = transfer(zoo, photos, "--out", "run", "--json").json
+    assert again["features"]["forwards"] == 0
+    cached = {name: arm["cached"] for name, arm in again["verdict"]["arms"].items()}
+    assert cached == {"transfer": True, "raw": False, "majority": False}

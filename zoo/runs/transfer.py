@@ -42,6 +42,7 @@ def run_transfer(
 
     Raises:
         ZooError: with the exit code of what went wrong; rows already computed are kept.
+        KeyboardInterrupt: Ctrl-C; during the verdict the run is saved first, without one.
     """
     options.check()
     options.check_pooled()
@@ -106,11 +107,7 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
         options.say(line)
     summary["health"] = [finding.as_dict() for finding in (*findings, *worse)]
     meter.lap("assessment")
-    if not settings.no_verdict(flag=options.no_verdict):
-        try:
-            summary["verdict"] = judge(registry, model, extracted, plan, options)
-        except ZooError as error:  # the run is worth having all the same
-            options.say(f"warning: no verdict: {error}")
+    summary["verdict"], failure = _verdict(registry, model, extracted, plan, options)
     meter.lap("verdict")
     ledger = make_ledger(
         meter,
@@ -122,10 +119,10 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
         verdict=summary["verdict"],
     )
     summary["ledger"] = ledger
-    return save_run(
+    run = save_run(
         place,
         summary,
-        plan=_plan_record(source, data, model, extracted, plan, options),
+        plan=_plan_record(source, data, model, extracted, plan, options, failure),
         ledger=ledger,
         head=assessment.head,
         calibration=assessment.calibration,
@@ -135,6 +132,28 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
         features=extracted.features,
         registry=registry,
     )
+    if isinstance(failure, KeyboardInterrupt):
+        options.say(
+            f"the run is kept in '{run.folder.as_posix()}', without a verdict; the same command "
+            "finds its features, and the arms that were finished, again"
+        )
+        raise failure
+    return run
+
+
+def _verdict(
+    registry: Registry, model: Model, extracted: Extracted, plan: SplitPlan, options: RunOptions
+) -> tuple[dict[str, Any] | None, ZooError | KeyboardInterrupt | None]:
+    """The verdict where one is asked for, or what it failed by: the run is worth having without."""
+    if settings.no_verdict(flag=options.no_verdict):
+        return None, None
+    try:
+        return judge(registry, model, extracted, plan, options), None
+    except ZooError as error:
+        options.say(f"warning: no verdict: {error}")
+        return None, error
+    except KeyboardInterrupt as error:
+        return None, error
 
 
 def _head_maker(registry: Registry, name: str, dataset: Dataset) -> Any:
@@ -239,11 +258,13 @@ def _plan_record(  # noqa: PLR0917
     extracted: Extracted,
     plan: SplitPlan,
     options: RunOptions,
+    failure: BaseException | None,
 ) -> dict[str, Any]:
     """run.json: everything that is needed to say what was run, and to predict with it."""
     path = model.source.path
     names = split_names(extracted.dataset, plan)
     keys = [key.tobytes().hex() for key in extracted.keys]
+    without = [] if failure is None else [f"no verdict: {str(failure) or 'interrupted'}"]
     splits = {
         name: [keys[i] for i in np.flatnonzero(names == name)] for name in sorted(set(names) - {""})
     }
@@ -264,7 +285,7 @@ def _plan_record(  # noqa: PLR0917
         "inputs": extracted.inputs,
         "features_made_with": extracted.provenance.get("made_with", {}),
         "protocol": plan.protocol,
-        "notes": [*extracted.dataset.notes, *plan.notes],
+        "notes": [*extracted.dataset.notes, *plan.notes, *without],
         "splits": splits,
     }
 
