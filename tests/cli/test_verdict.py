@@ -74,7 +74,10 @@ def test_the_gate_is_exit_code_7_after_the_run_is_kept(zoo, noise, tmp_path):
 def test_no_verdict_is_one_flag_or_one_variable(zoo, photos):
     assert transfer(zoo, photos, "--no-verdict", "--json").json["verdict"] is None
     off = {"ZOO_NO_VERDICT": "1"}
-    assert transfer(zoo, photos, "--json", env=off).json["verdict"] is None
+    got = transfer(zoo, photos, "--json", "--out", "run", env=off).json
+    assert got["verdict"] is None
+    record = json.loads((photos.parent / "run" / "run.json").read_text("utf-8"))
+    assert record["options"]["no_verdict"] is True
 
 
 def test_a_gate_without_a_verdict_contradicts_itself(zoo, photos):

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from zoo.runs import Run
 
 _LONGEST = 400  # characters of a value
-_FLAGS = (
-    *("input", "target", "group", "task", "seed", "device", "dtype", "runtime", "coverage"),
-    *("limit", "on_bad"),
-)
 
 
 def command_of(run: Run) -> str:
@@ -38,23 +34,23 @@ def command_of(run: Run) -> str:
             head, mark, rest = source.partition("#")
         source = f"{head}@{revision}{mark}{rest}"
     words = ["zoo", "transfer", "--model", source, "--data", str(data)]
-    usual = RunOptions()
-    for name in _FLAGS:
-        if name in chosen and chosen[name] != getattr(usual, name):
-            words += [f"--{name.replace('_', '-')}", str(chosen[name])]
     words += ["--head", str(chosen.get("head", "auto"))]
-    for column in chosen.get("slices") or ():
-        words += ["--slice", str(column)]
-    if chosen.get("deterministic"):
-        words.append("--deterministic")
-    if chosen.get("preprocess"):
-        words += [
-            "--preprocess",
-            ",".join(_setting(*pair) for pair in chosen["preprocess"].items()),
-        ]
+    for name, default in RunOptions().as_dict().items():
+        if name != "head" and name in chosen and chosen[name] != default:
+            words += _flag(name, chosen[name])
     if any(shown(word, _LONGEST) != word for word in words):
         return ""
     return " ".join(map(shlex.quote, words))
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    """A recorded choice as words of the command."""
+    if name == "slices":
+        return [word for column in value for word in ("--slice", str(column))]
+    if name == "preprocess":
+        value = ",".join(_setting(*pair) for pair in value.items())
+    flag = f"--{name.replace('_', '-')}"
+    return [flag] if value is True else [flag, str(value)]
 
 
 def _setting(key: str, value: Any) -> str:

@@ -153,9 +153,10 @@ class RunOptions:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values for run.json: what decides the result."""
-        names = ("input", "target", "group", "task", "head", "seed", "device", "dtype", "runtime")
-        chosen = {
-            name: getattr(self, name)
-            for name in (*names, "limit", "on_bad", "coverage", "deterministic")
-        }
+        names = (
+            *("input", "target", "group", "task", "head", "seed", "device", "dtype", "runtime"),
+            *("batch_size", "limit", "on_bad", "coverage", "deterministic"),
+            *("no_verdict", "scratch_budget", "co2_g_per_kwh"),
+        )
+        chosen = {name: getattr(self, name) for name in names}
         return {**chosen, "slices": list(self.slices), "preprocess": self.overrides()}

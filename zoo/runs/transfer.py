@@ -68,7 +68,11 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
     dataset = open_data(registry, data, labels, options)
     usable(dataset)
     model = model.taking(dataset.modality)
-    options = replace(options, head=head_for(dataset.target.task, options.head))
+    options = replace(
+        options,
+        head=head_for(dataset.target.task, options.head),
+        no_verdict=settings.no_verdict(flag=options.no_verdict),
+    )
     make_head = _head_maker(registry, options.head, dataset)
     place = RunPlace.of(options.out, source, _name(data), options.head)
     meter.lap("data")
@@ -145,7 +149,7 @@ def _verdict(
     registry: Registry, model: Model, extracted: Extracted, plan: SplitPlan, options: RunOptions
 ) -> tuple[dict[str, Any] | None, ZooError | KeyboardInterrupt | None]:
     """The verdict where one is asked for, or what it failed by: the run is worth having without."""
-    if settings.no_verdict(flag=options.no_verdict):
+    if options.no_verdict:
         return None, None
     try:
         return judge(registry, model, extracted, plan, options), None
