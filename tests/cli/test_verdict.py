@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from zoo.cli import main
+from zoo.cli.summary import lines
 from zoo.runs import arms
 
 ON = {"ZOO_NO_VERDICT": "", "ZOO_SCRATCH_BUDGET": "0"}
@@ -48,6 +51,16 @@ def test_the_verdict_has_lines_of_its_own(zoo, photos):
     assert lines[8].startswith("next      ")
     assert len(lines) <= 15
     assert "from the cache" in transfer(zoo, photos).out
+
+
+def test_the_majority_of_other_rows_than_the_score_s_names_them(zoo, photos):
+    summary = transfer(zoo, photos, "--json", "--out", "run").json
+    (line,) = [line for line in lines(SimpleNamespace(summary=summary)) if "majority" in line]
+    assert line.endswith("   on 5 x 5-fold cross-validation of 24 rows (majority 0.417)")
+    larger = copy.deepcopy(summary)
+    larger["evaluation"].update(rows=9_000, protocol="holdout", folds=[])
+    (line,) = [line for line in lines(SimpleNamespace(summary=larger)) if "majority" in line]
+    assert line.endswith("   on 9000 held-out rows (majority 0.417 on 24 of them)")
 
 
 def test_the_verdict_is_a_json_object(zoo, photos):

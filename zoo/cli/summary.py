@@ -64,16 +64,17 @@ def _verdict(summary: dict[str, Any]) -> list[_Line]:
 
 def _score(summary: dict[str, Any]) -> list[_Line]:
     """The primary metric with its interval, and the others."""
-    evaluation = summary["evaluation"]
-    primary, metrics = evaluation["primary"], evaluation["metrics"]
-    how = (
-        f"{evaluation['rows']} held-out rows"
-        if evaluation["protocol"] == "holdout"
-        else f"5 x 5-fold cross-validation of {evaluation['rows']} rows"
-    )
+    from zoo.runs.wording import judged_by
+
+    evaluation, verdict = summary["evaluation"], summary.get("verdict") or {}
+    primary, metrics, rows = evaluation["primary"], evaluation["metrics"], evaluation["rows"]
+    how = f"{rows} held-out rows"
+    if evaluation["protocol"] == "cv":
+        how = f"{judged_by(evaluation)} of {rows} rows"
     value, low, high = (_number(primary, metrics[primary][part]) for part in _ENDS)
-    if majority := ((summary.get("verdict") or {}).get("arms") or {}).get("majority"):
-        how += f" (majority {majority['value']:.3f})"
+    if majority := (verdict.get("arms") or {}).get("majority"):
+        on = "" if verdict["rows"] == rows else f" on {verdict['rows']} of them"
+        how += f" (majority {majority['value']:.3f}{on})"
     out = [("score", f"{_label(primary)} {value}   95 % interval {low} to {high}   on {how}")]
     others = [
         f"{_label(name)} {_number(name, metric['value'])}"

@@ -11,6 +11,7 @@ from zoo.reports import svg
 from zoo.reports.figure import Figure, Part, Table
 from zoo.reports.words import NONE, count, metric_name, number, seconds, shown, size
 from zoo.runs import RunOptions
+from zoo.runs.wording import judged_by
 
 if TYPE_CHECKING:
     from zoo.runs import Run
@@ -70,8 +71,7 @@ def metrics_table(summary: Mapping[str, Any]) -> Table:
         )
         for name, metric in evaluation["metrics"].items()
     ]
-    how = "5 x 5-fold cross-validation" if evaluation.get("protocol") == "cv" else "rows held out"
-    caption = f"Metrics on {count(evaluation.get('rows'), 'row')} ({how})"
+    caption = f"Metrics on {count(evaluation.get('rows'), 'row')} ({judged_by(evaluation)})"
     return Table(("metric", "value", "95\u00a0% interval"), rows, caption)
 
 

@@ -243,6 +243,7 @@ def _summary(  # noqa: PLR0917
         },
         "evaluation": {
             "protocol": plan.protocol,
+            "folds": [len(folds) for folds in plan.repeats],
             "rows": len(assessment.rows),
             "primary": PRIMARY[extracted.dataset.target.task],
             "metrics": assessment.metrics,

@@ -1,7 +1,8 @@
-"""Says a verdict in words: one sentence with its figures, and one on what to do next."""
+"""Says in words how a run was judged, and its verdict: its figures, and what to do next."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 CALLED = {
@@ -19,6 +20,21 @@ _SAID = {
     "negative": "The transfer was not worth it",
 }
 _METRIC = {"accuracy": "accuracy", "r2": "R2", "macro_f1": "macro F1"}
+
+
+def judged_by(evaluation: Mapping[str, Any]) -> str:
+    """How a result's `evaluation` got its rows: ``rows held out``, or ``5 x 5-fold ...``.
+
+    Of a run that does not tell its folds, as earlier ones do not, no number is said.
+    """
+    if evaluation.get("protocol") != "cv":
+        return "rows held out"
+    folds = evaluation.get("folds") or []
+    if not folds:
+        return "cross-validation"
+    fewest, most = min(folds), max(folds)
+    each = f"{most}-fold" if fewest == most else f"{fewest}- to {most}-fold"
+    return f"{len(folds)} x {each} cross-validation"
 
 
 def rival_of(verdict: dict[str, Any]) -> str:
