@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import DataError
+from zoo.reports.fence import Absent, attempt, fenced
 from zoo.reports.figure import Figure, Part, Table
 from zoo.reports.verdict import Headline, forest
 from zoo.reports.words import (
@@ -31,17 +33,20 @@ _LOW = frozenset({"mae", "rmse", "log_loss"})  # the lower, the better
 
 def comparison_headline(runs: Sequence[Run]) -> Headline:
     """Which run is best by the score they share, and whether that is more than chance."""
+    sound, _ = _sifted(runs)
+    if len(sound) < 2:
+        more = f"Fewer than two of {count(len(runs), 'run')} can be shown."
+        return Headline("unknown", "", f"{count(len(runs))} runs side by side", more)
     try:
-        metric, ranked = _ranked(runs)
+        metric, ranked = _ranked(sound)
     except DataError as error:
         return Headline("unknown", "", f"{count(len(runs))} runs side by side", shown(error, 300))
     best, second = ranked[0], ranked[1]
     value = number(_primary(best)["value"])
-    sentence = f"{_name(best, runs)} has the highest {metric_name(metric)}: {value}"
-    try:
-        found = compare_runs(second, best).as_dict()
-    except DataError as error:
-        return Headline("unknown", "", sentence, f"{shown(error, 300)}.")
+    sentence = f"{_name(best, sound)} has the highest {metric_name(metric)}: {value}"
+    found, why = attempt(lambda: _compared(second, best), "comparison")
+    if found is None:
+        return Headline("unknown", "", sentence, why)
     difference = {name: 100 * part for name, part in found["difference"].items()}
     told = (
         "is shown to be better than"
@@ -49,7 +54,7 @@ def comparison_headline(runs: Sequence[Run]) -> Headline:
         else ("is not shown to be better than")
     )
     more = (
-        f"On the same {count(found['rows'], 'row')} it {told} {_name(second, runs)}: "
+        f"On the same {count(found['rows'], 'row')} it {told} {_name(second, sound)}: "
         f"{points(difference['value'])} points, 95\u00a0% interval {points(difference['low'])} to "
         f"{points(difference['high'])}, McNemar's p = {found['test']['p']:.2g}."
     )
@@ -58,8 +63,37 @@ def comparison_headline(runs: Sequence[Run]) -> Headline:
 
 
 def comparison_parts(runs: Sequence[Run]) -> list[Part]:
-    """The runs' scores, the differences on the same rows, and what each run was."""
-    return [_scores(runs), _differences(runs), _what(runs)]
+    """The runs' scores, the differences on the same rows, and what each run was.
+
+    A run that can't be shown by itself is a line, and has no part in the rest.
+    """
+    sound, notes = _sifted(runs)
+    parts = [
+        fenced("score", "The scores", lambda: _scores(sound)),
+        fenced("differences", "Differences on the same rows", lambda: _differences(sound)),
+        fenced("what", "What was run", lambda: _what(sound)),
+    ]
+    return [replace(parts[0], notes=[*notes, *parts[0].notes]), *parts[1:]]
+
+
+def _sifted(runs: Sequence[Run]) -> tuple[list[Run], list[tuple[str, str]]]:
+    """The runs that can be shown, and a line for each other one."""
+    sound, notes = [], []
+    for run in runs:
+        _, why = attempt(lambda run=run: (_scores([run]), _what([run])), "run")  # type: ignore[misc]
+        if why:
+            notes.append(("absent", f"{_name(run, runs)}: {why}"))
+        else:
+            sound.append(run)
+    return sound, notes
+
+
+def _compared(first: Run, second: Run) -> dict[str, Any]:
+    """Two runs on the same rows; raises Absent where they can't be compared."""
+    try:
+        return compare_runs(first, second).as_dict()
+    except DataError as error:
+        raise Absent(shown(error, 300)) from error
 
 
 def _scores(runs: Sequence[Run]) -> Part:
@@ -76,7 +110,7 @@ def _scores(runs: Sequence[Run]) -> Part:
     try:
         metric, ranked = _ranked(runs)
     except DataError as error:
-        return Part("score", "The scores", notes=[("absent", f"{error}.")], tables=tables)
+        return Part("", "", notes=[("absent", f"{error}.")], tables=tables)
     best = ranked[0]
     figure = Figure(
         "scores",
@@ -102,7 +136,7 @@ def _scores(runs: Sequence[Run]) -> Part:
         ),
     )
     others = [_verdicts(runs)] if any(_verdict(run) for run in runs) else []
-    return Part("score", "The scores", figures=[figure, *others], tables=tables)
+    return Part("", "", figures=[figure, *others], tables=tables)
 
 
 def _verdicts(runs: Sequence[Run]) -> Figure:
@@ -134,17 +168,15 @@ def _verdicts(runs: Sequence[Run]) -> Figure:
 
 
 def _differences(runs: Sequence[Run]) -> Part:
-    title = "Differences on the same rows"
     try:
         _metric, ranked = _ranked(runs)
     except DataError as error:
-        return Part("differences", title, absent=f"{error}.")
+        raise Absent(str(error)) from error
     best, entries, rows, notes = ranked[0], [], [], []
     for run in ranked[1:]:
-        try:
-            found = compare_runs(best, run).as_dict()
-        except DataError as error:
-            notes.append(("absent", f"{_name(run, runs)}: {shown(error, 300)}."))
+        found, why = attempt(lambda run=run: _compared(best, run), "difference")  # type: ignore[misc]
+        if found is None:
+            notes.append(("absent", f"{_name(run, runs)}: {why}"))
             continue
         points_of = {name: 100 * value for name, value in found["difference"].items()}
         entries.append((_name(run, runs), points_of, False))
@@ -160,7 +192,7 @@ def _differences(runs: Sequence[Run]) -> Part:
             )
         )
     if not entries:
-        return Part("differences", title, notes=notes)
+        return Part("", "", notes=notes)
     names = (
         "run",
         "points",
@@ -176,7 +208,7 @@ def _differences(runs: Sequence[Run]) -> Part:
         forest(entries, "points", "Differences to the best run", zero=True),
         Table(names, rows),
     )
-    return Part("differences", title, figures=[figure], notes=notes)
+    return Part("", "", figures=[figure], notes=notes)
 
 
 def _what(runs: Sequence[Run]) -> Part:
@@ -199,7 +231,7 @@ def _what(runs: Sequence[Run]) -> Part:
             )
         )
     header = ("run", "model", "features", "head", "data", "seed", "time", "peak memory")
-    return Part("what", "What was run", tables=[Table(header, rows)])
+    return Part("", "", tables=[Table(header, rows)])
 
 
 def _ranked(runs: Sequence[Run]) -> tuple[str, list[Run]]:
@@ -208,6 +240,8 @@ def _ranked(runs: Sequence[Run]) -> tuple[str, list[Run]]:
     if len(metrics) > 1:
         told = ", ".join(sorted(map(metric_name, metrics)))
         raise DataError(f"The runs are judged by different scores ({told})")
+    if not metrics:
+        raise DataError("None of the runs can be shown")
     (metric,) = metrics
     sign = 1.0 if metric in _LOW else -1.0
     return metric, sorted(runs, key=lambda run: sign * float(_primary(run)["value"]))

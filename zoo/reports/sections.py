@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.reports import classes, numbers, record, search, targets
+from zoo.reports.fence import Absent, fenced
 from zoo.reports.figure import Card, Figure, Part, Table
 from zoo.reports.judged import Judged, read_judged
 from zoo.reports.maps import MOST_POINTS, map_figures
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from zoo.plugin import Section
     from zoo.runs import Run
 
-_log = logging.getLogger(__name__)
 _GALLERY = 12
 _LONG = 2_000  # characters of a plugin's paragraph
 
@@ -65,21 +64,21 @@ class Page:
     def parts(self) -> list[Part]:
         """The report of the run, from its score to its ledger."""
         return [
-            _fenced("score", "The score", self._score),
+            fenced("score", "The score", self._score),
             self.map_part(MOST_POINTS),
-            _fenced("mistakes", self._mistakes_title, self._mistakes),
-            _fenced("suspects", "Most suspicious labels", self._suspects),
-            _fenced("health", "Data health", self._health),
-            _fenced("learning", "Would more samples help?", self._learning),
+            fenced("mistakes", self._mistakes_title, self._mistakes),
+            fenced("suspects", "Most suspicious labels", self._suspects),
+            fenced("health", "Data health", self._health),
+            fenced("learning", "Would more samples help?", self._learning),
             *(_foreign(i, section) for i, section in enumerate(self._sections())),
-            _fenced("record", "What was run", lambda: record.record_part(self.run)),
-            _fenced("ledger", "Ledger", self._ledger),
+            fenced("record", "What was run", lambda: record.record_part(self.run)),
+            fenced("ledger", "Ledger", self._ledger),
         ]
 
     def map_part(self, most: int) -> Part:
         """The maps, with at most so many points."""
         title = "The samples as the backbone sees them"
-        return _fenced("map", title, lambda: self._map(most))
+        return fenced("map", title, lambda: self._map(most))
 
     def _sections(self) -> list[Section]:
         return self.run.registry.report_sections(self.run)
@@ -101,7 +100,7 @@ class Page:
         figures: list[Figure] = []
         notes: list[tuple[str, str]] = []
         for what, make in makers:
-            part = _fenced("", what, lambda make=make: Part("", "", figures=make()))  # type: ignore[misc]
+            part = fenced("", what, lambda make=make: Part("", "", figures=make()))  # type: ignore[misc]
             figures += part.figures
             notes += [("absent", f"{what}: {part.absent}")] if part.absent else []
         left = (summary.get("verdict") or {}).get("left_out") or {}
@@ -116,7 +115,7 @@ class Page:
     def _arms(self) -> list[Figure]:
         verdict = self.run.summary.get("verdict")
         if not isinstance(verdict, Mapping):
-            raise _Absent("not measured in this run")
+            raise Absent("not measured in this run")
         return [arms_figure(verdict)]
 
     def _predicted(self) -> list[Figure]:
@@ -138,7 +137,7 @@ class Page:
         head = self.run.summary["head"]
         path = head.get("path")
         if not path:
-            raise _Absent("not kept by this run")
+            raise Absent("not kept by this run")
         return [search.strength_figure(path, head.get("strength"), str(head["name"]))]
 
     def _classes(self) -> list[Figure]:
@@ -149,7 +148,7 @@ class Page:
 
     def _map(self, most: int) -> Part:
         if not len(self.judged.keys):
-            raise _Absent("the run does not tell which of its samples judged")
+            raise Absent("the run does not tell which of its samples judged")
         features = stored_rows(self.run, self.judged.keys)
         seed = int(self.run.plan["options"].get("seed", 0))
         codes = self.judged.truth if self.judged.task == "class" else None
@@ -177,7 +176,7 @@ class Page:
             order = wrong[np.argsort(-surest[wrong], kind="stable")]
             order = _told_once(judged, order)[:_GALLERY]
             if not len(order):
-                raise _Absent(f"none of {count(len(judged), 'row')} is predicted wrong")
+                raise Absent(f"none of {count(len(judged), 'row')} is predicted wrong")
             cv = self.run.summary["evaluation"].get("protocol") == "cv"
             lead = (
                 f"{count(len(wrong))} of {count(len(judged), 'row')} are predicted wrong"
@@ -194,10 +193,10 @@ class Page:
 
     def _suspects(self) -> Part:
         if self.run.task == "regression":
-            raise _Absent("numbers have no labels to doubt")
+            raise Absent("numbers have no labels to doubt")
         found = numbers.suspects(self.run, self.rows, _GALLERY)
         if not found:
-            raise _Absent("no label is doubted by heads that did not see it")
+            raise Absent("no label is doubted by heads that did not see it")
         keys, items = self.rows.keys, self.rows.dataset.items
         pictures = self.samples.show([(items[s.row].name, keys[s.row].tobytes()) for s in found])
         cards = [
@@ -221,7 +220,7 @@ class Page:
     def _health(self) -> Part:
         health = self.run.summary.get("health")
         if health is None:
-            raise _Absent("not looked at in this run")
+            raise Absent("not looked at in this run")
         if not health:
             return Part("health", "", "Nothing was found amiss.")
         notes = [
@@ -240,26 +239,6 @@ class Page:
     def _ledger(self) -> Part:
         ledger = self.run.summary.get("ledger") or _ledger_file(self.run)
         return record.ledger_part(ledger)
-
-
-class _Absent(Exception):  # noqa: N818 - it says why a part is empty, and is no fault
-    """Why there is nothing to show."""
-
-
-def _fenced(name: str, title: str, make: Callable[[], Part]) -> Part:
-    """A part, or the line that says why there is none.
-
-    Runs are read from folders that other versions and other people wrote, so that anything may be
-    missing or odd in them; the rest of the report is worth having all the same.
-    """
-    try:
-        return replace(make(), name=name, title=title)
-    except _Absent as absent:
-        return Part(name, title, absent=f"{absent}.")
-    except Exception as error:  # noqa: BLE001 - see above
-        _log.debug("part '%s' of a report", name, exc_info=True)
-        kind = "" if isinstance(error, ZooError) else f"{type(error).__name__}: "
-        return Part(name, title, absent=f"cannot be shown: {kind}{shown(error, 300)}.")
 
 
 def _foreign(number: int, section: Section) -> Part:
@@ -316,7 +295,7 @@ def _ledger_file(run: Run) -> dict[str, Any]:
     try:
         ledger = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _Absent(f"'{shown(path.name)}' is missing or damaged") from error
+        raise Absent(f"'{shown(path.name)}' is missing or damaged") from error
     if not isinstance(ledger, dict):
-        raise _Absent(f"'{shown(path.name)}' is damaged")
+        raise Absent(f"'{shown(path.name)}' is damaged")
     return ledger
