@@ -19,6 +19,7 @@ from zoo.reports.judged import Judged, read_judged
 from zoo.reports.maps import MOST_POINTS, map_figures
 from zoo.reports.rows import stored_rows
 from zoo.reports.samples import Samples
+from zoo.reports.scratch import scratch_figure
 from zoo.reports.verdict import arms_figure
 from zoo.reports.words import count, interval, metric_name, number, percent, shown
 
@@ -93,6 +94,7 @@ class Page:
         evaluation = summary["evaluation"]
         makers: list[tuple[str, Callable[[], list[Figure]]]] = [
             ("The score against the arms", self._arms),
+            ("Learning from scratch", self._scratch),
             ("The figures of its predictions", self._predicted),
             ("Loss against strength", self._strength),
             ("Recall of each class", self._classes),
@@ -117,6 +119,15 @@ class Page:
         if not isinstance(verdict, Mapping):
             raise Absent("not measured in this run")
         return [arms_figure(verdict)]
+
+    def _scratch(self) -> list[Figure]:
+        verdict = self.run.summary.get("verdict") or {}
+        told = (verdict.get("convergence") or {}).get("scratch") or {}
+        if not told.get("curve"):
+            return []  # that there is no such arm is said with the arms
+        folds = str(verdict.get("protocol")).removesuffix("-fold")
+        many = int(folds) if folds.isdecimal() else 1
+        return [scratch_figure(told, str(verdict.get("metric", "score")), folds=many)]
 
     def _predicted(self) -> list[Figure]:
         judged, evaluation = self.judged, self.run.summary["evaluation"]

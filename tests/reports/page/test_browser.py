@@ -77,7 +77,7 @@ def test_nothing_is_wider_than_the_window_and_every_figure_is_seen(report, visit
     page = visit(report, width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     drawings = page.locator("svg.drawing")
-    assert drawings.count() == 9
+    assert drawings.count() == 10
     for i in range(drawings.count()):
         box = drawings.nth(i).bounding_box()
         assert 280 <= box["width"] <= 620

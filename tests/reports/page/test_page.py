@@ -78,7 +78,9 @@ def test_a_rich_run_has_every_part_and_nothing_absent(class_run, rich, computed,
     tree = Tree(read(report))
     parts = ["score", "map", "mistakes", "suspects", "health", "learning", "record", "ledger"]
     assert [name for name in tree.ids if name in parts] == parts
-    figures = "arms confusion reliability strength classes map-0 map-1 learning phases".split()
+    figures = (
+        "arms scratch confusion reliability strength classes map-0 map-1 learning phases".split()
+    )
     assert [name[7:] for name in tree.ids if name.startswith("figure-")] == figures
     assert len(tree.ids) == len(set(tree.ids))
 
