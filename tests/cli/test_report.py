@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import click
@@ -9,6 +10,7 @@ import pytest
 
 import zoo as package
 from zoo.cli import main
+from zoo.errors import DataError
 
 
 @pytest.fixture
@@ -71,3 +73,55 @@ def test_the_python_front_door_takes_runs_and_folders(run, tmp_path):
     loaded = package.load_run(str(run))
     assert package.report([loaded, run], out=tmp_path / "both.html") == tmp_path / "both.html"
     assert (tmp_path / "both.html").stat().st_size > 10_000
+
+
+def test_a_transfer_writes_its_report_where_it_is_asked_to(zoo, photos, tmp_path):
+    words = ("transfer", "--model", "builtin:tinyconv", "--data", photos, "--out", "run")
+    done = zoo(*words, "--report")
+    assert done.code == 0, done.err
+    *_, run, report = done.out.splitlines()
+    assert run == "run       run"
+    assert report.startswith("report    run/report.html (0.")
+    assert 'id="figure-confusion"' in (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert zoo(*words, "--report", "--json").json["report"] == "run/report.html"
+    assert "report" not in zoo(*words, "--json").json
+    assert not (tmp_path / "run" / "report.html").exists(), "it would speak for another run"
+
+
+def test_the_demo_writes_its_report_where_it_is_asked_to(monkeypatch, capsys, run):
+    made = package.load_run(str(run))
+    monkeypatch.setattr("zoo.runs.run_transfer", lambda *words, **options: made)
+    assert main(["demo", "--report"]) == 0
+    assert f"report    {run / 'report.html'} (0." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [DataError("the disk is full"), ZeroDivisionError("zero")])
+def test_a_report_that_fails_costs_a_line_and_not_the_run(
+    photos, tmp_path, monkeypatch, capsys, error
+):
+    def failing(runs):
+        raise error
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("zoo.reports.write_report", failing)
+    words = ["transfer", "--model", "builtin:tinyconv", "--data", "photos", "--out", "run"]
+    assert main([*words, "--report", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["report"] is None
+    assert [line for line in err.splitlines() if "report" in line] == [
+        f"warning: no report: {error}"
+    ]
+    assert main([*words, "--report", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1] == "run       run"
+    assert "warning: no report" in err
+
+
+def test_the_gate_closes_after_the_report_is_written(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("ZOO_NO_VERDICT")
+    monkeypatch.chdir(tmp_path)
+    words = ["transfer", "--model", "builtin:tinyconv", "--data", "photos", "--out", "run"]
+    budget = ["--scratch-budget", "0"]
+    assert main([*words, *budget, "--gate", "--report", "--json"]) == 7
+    assert json.loads(capsys.readouterr().out)["report"] == "run/report.html"
+    assert (tmp_path / "run" / "report.html").is_file()

@@ -15,6 +15,7 @@ from zoo.runs import RunOptions
 # Options that change no result, each with the reason; of others none may be forgotten.
 NO_RESULT = {
     "out": "where the run lies",
+    "report": "a file beside the run",
     "gate": "the exit code alone",
     "dry_run": "nothing is run",
     "as_json": "what is printed",

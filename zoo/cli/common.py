@@ -114,6 +114,7 @@ scratch_budget = _option(
     show_default=True,
     help="Seconds for training from scratch, to compare with; 0 for none.",
 )
+report = _option("--report", is_flag=True, help="Write report.html into the run's folder, too.")
 out = _option("--out", type=click.Path(path_type=Path), help="Folder of the run.")
 on_bad = _option(
     "--on-bad",

@@ -15,25 +15,23 @@ _DATA = "sklearn:digits"
 @click.command("demo")
 @common.head
 @common.out
+@common.report
 @common.no_verdict
 @common.scratch_budget
 @click.option("--seed", type=int, default=0, show_default=True, envvar="ZOO_SEED")
 @click.option("--threads", type=int, default=None, envvar="ZOO_THREADS")
 @common.output
 def command(  # noqa: D103 - click shows the help below
-    *, as_json: bool, quiet: bool, debug: bool, **chosen: Any
+    *, report: bool, as_json: bool, quiet: bool, debug: bool, **chosen: Any
 ) -> None:
     del debug
-    from zoo.cli.summary import show
+    from zoo.cli.summary import conclude
     from zoo.runs import run_transfer
 
     with common.run_options(quiet=quiet, **chosen) as options:
         run = run_transfer(common.make_registry(), _MODEL, _DATA, options=options)
-    if as_json:
-        common.print_json(run.summary)
-        return
-    show(run)
-    if not quiet:
+    conclude(run, as_json=as_json, quiet=quiet, report=report)
+    if not (quiet or as_json):
         common.show(
             "",
             "The backbone of this demo has random weights: it shows the way, not a gain.",

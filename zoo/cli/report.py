@@ -39,6 +39,7 @@ def command(
     del debug
     # A folder of runs or data named for all verbs is not meant for this file or these runs.
     out, data = out if _typed("out") else None, data if _typed("data") else None
+    from zoo.cli.summary import show_report
     from zoo.reports import write_report
     from zoo.runs import load_run
 
@@ -58,10 +59,7 @@ def command(
             }
         )
         return
-    common.show(f"report    {report.path} ({report.size / 1e6:.2f} MB)")
-    if not quiet:
-        for line in report.absent:
-            common.warn(f"left out: {line}")
+    show_report(report, quiet=quiet)
 
 
 def _typed(name: str) -> bool:

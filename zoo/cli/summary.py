@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.cli import common
 
 if TYPE_CHECKING:
+    from zoo.reports import Report
     from zoo.runs import Run
 
 _LABELS = {
@@ -29,6 +30,36 @@ _COLOURS = {"positive": "green", "marginal": "yellow", "none": "yellow", "negati
 _ENDS = ("value", "low", "high")
 _WIDE = 10  # characters of a line's label
 _Line = tuple[str, str]
+
+
+def conclude(run: Run, *, as_json: bool, quiet: bool, report: bool) -> None:
+    """A finished run on stdout, with its report where one is asked for.
+
+    A report that can't be written is a line, whatever the reason: the run is kept and worth more.
+    """
+    written: Report | None = None
+    if report:
+        from zoo.reports import write_report
+
+        try:
+            written = write_report([run])
+        except Exception as error:  # noqa: BLE001 - see above
+            common.warn(f"warning: no report: {str(error) or type(error).__name__}")
+    if as_json:
+        told = {"report": None if written is None else written.path.as_posix()} if report else {}
+        common.print_json({**run.summary, **told})
+        return
+    show(run)
+    if written is not None:
+        show_report(written, quiet=quiet)
+
+
+def show_report(report: Report, *, quiet: bool) -> None:
+    """Where a report lies, and what it could not show."""
+    common.show(f"{'report':<{_WIDE}}{report.path} ({report.size / 1e6:.2f} MB)")
+    if not quiet:
+        for line in report.absent:
+            common.warn(f"left out: {line}")
 
 
 def show(run: Run) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from zoo.cli import common
-from zoo.cli.summary import show
+from zoo.cli.summary import conclude
 from zoo.errors import UsageError
 
 
@@ -21,6 +21,7 @@ from zoo.errors import UsageError
 @common.co2
 @common.verdict
 @common.out
+@common.report
 @common.features
 @common.compute
 @common.dry_run
@@ -31,6 +32,7 @@ def command(  # noqa: D103 - click shows the help below
     *,
     dry_run: bool,
     gate: bool,
+    report: bool,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -49,10 +51,7 @@ def command(  # noqa: D103 - click shows the help below
             common.show_plan(dry_transfer(registry, model, data, options=options), as_json=as_json)
             return
         run = run_transfer(registry, model, data, options=options)
-    if as_json:
-        common.print_json(run.summary)
-    else:
-        show(run)
+    conclude(run, as_json=as_json, quiet=quiet, report=report)
     if gate:
         hold_to_gate(run.verdict, run.folder.as_posix())
 
