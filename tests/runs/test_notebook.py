@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -78,6 +81,9 @@ def test_a_run_shows_itself_in_a_line_and_as_a_table(tmp_path, monkeypatch):
     assert repr(run).startswith("Run('run': builtin:tinyconv, prototype, accuracy ")
     assert len(repr(run)) < 100  # and not the digests of every row
     assert "<td>accuracy</td>" in zoo.load_run("run")._repr_html_()
+    assert "<a " not in run._repr_html_()
+    zoo.report(run)
+    assert run._repr_html_().endswith('</table><p><a href="run/report.html">report</a></p>')
     got = zoo.extract("builtin:tinyconv", images, labels)
     assert np.array_equal(got.features, run.features)
 
@@ -92,3 +98,21 @@ def test_the_verdict_stands_in_the_caption_as_text():
     assert "worth it" not in html(summary(verdict={"level": "positive"}))
     assert "raw input" not in html(summary(verdict={**verdict, "delta": "x"}))
     assert html(summary(verdict=None)) == html(summary())
+
+
+@pytest.mark.parametrize(
+    ("folder", "href"),
+    [
+        ("javascript:alert(1)", "javascript%3Aalert%281%29/report.html"),
+        ('a"><script>', "a%22%3E%3Cscript%3E/report.html"),
+        ("../photos & more", "../photos%20%26%20more/report.html"),
+        ("//host/x", None),
+    ],
+)
+def test_a_report_is_linked_by_a_relative_path_alone(folder, href):
+    told = html(summary(), Path(folder) / "report.html").partition("</table>")[2]
+    found = re.fullmatch('<p><a href="([^"]*)">report</a></p>', told)[1]
+    assert "<" not in found
+    assert not urlsplit(found).scheme
+    assert not urlsplit(found).netloc
+    assert found == href or href is None

@@ -106,10 +106,11 @@ class Run:
         return line(self.summary)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the metrics with their intervals."""
+        """What a notebook shows: the metrics with their intervals, and where the report is."""
         from zoo.runs.notebook import html
 
-        return html(self.summary)
+        report = self.folder / _REPORT
+        return html(self.summary, report if report.is_file() else None)
 
     def _loaded(self) -> tuple[Head, Calibration | None]:
         if self._head is None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from html import escape
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from zoo.runs.wording import sentence
 
 _HEADER = ("", "value", "95 % interval")
 
 
-def html(summary: dict[str, Any]) -> str:
-    """The table of a run's summary, the object that ``--json`` prints.
+def html(summary: dict[str, Any], report: Path | None = None) -> str:
+    """The table of a run's summary, the object that ``--json`` prints, and a link to its report.
 
     Names of files, classes and models are other people's text, and a saved notebook is opened by
     others again: nothing of them may become markup.
@@ -34,8 +37,19 @@ def html(summary: dict[str, Any]) -> str:
     header = "".join(f"<th>{escape(cell)}</th>" for cell in _HEADER)
     return (
         f"<table><caption>{escape(told)}</caption>"
-        f"<thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>"
+        f"<thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>{_link(report)}"
     )
+
+
+def _link(report: Path | None) -> str:
+    """Leads from the working folder, which is the notebook's own: pages may not open ``file:``."""
+    if report is None:
+        return ""
+    try:
+        path = os.path.relpath(report)
+    except ValueError:  # another drive of Windows
+        return ""
+    return f'<p><a href="{escape(quote(Path(path).as_posix()))}">report</a></p>'
 
 
 def _verdict(summary: dict[str, Any]) -> str:
