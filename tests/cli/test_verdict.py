@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -46,7 +47,9 @@ def test_the_verdict_has_lines_of_its_own(zoo, photos):
         "from scratch",
         "random weights",
     ]
-    assert "compared with" in lines[5]
+    assert re.search(
+        r" s\)   [+-]\d+\.\d \([+-]\d+\.\d to [+-]\d+\.\d\)   compared with ", lines[5]
+    )
     assert "left out: --scratch-budget 0" in lines[6]
     assert lines[8].startswith("next      ")
     assert len(lines) <= 15

@@ -123,6 +123,12 @@ def test_features_that_know_more_are_positive(learning, n):
     assert found["reference"] == "scratch"
     assert found["delta"] == pytest.approx(100 * (arms["transfer"] - arms["scratch"]))
     assert found["low"] < found["delta"] < found["high"]
+    assert found["arms"]["transfer"]["delta"] is None
+    for name in ARMS[1:]:
+        ahead = found["arms"][name]["delta"]
+        assert ahead["value"] == pytest.approx(100 * (arms["transfer"] - arms[name]))
+        assert ahead["low"] < ahead["value"] < ahead["high"]
+    assert found["arms"]["scratch"]["delta"]["low"] == found["low"]
     assert found["rows"] == (120 if n == 120 else 200)
     assert found["protocol"] == ("5-fold" if n == 120 else "holdout")
     assert learning.trained == (5 if n == 120 else 1)

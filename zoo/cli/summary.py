@@ -121,7 +121,7 @@ def _score(summary: dict[str, Any]) -> list[_Line]:
 
 
 def _arms(summary: dict[str, Any]) -> list[_Line]:
-    """What the transfer has to beat, and what to do next."""
+    """What the transfer has to beat and by how many points it does, and what to do next."""
     from zoo.runs.wording import CALLED
 
     verdict = summary.get("verdict")
@@ -133,9 +133,11 @@ def _arms(summary: dict[str, Any]) -> list[_Line]:
             continue
         value, low, high = (f"{arm[part]:.3f}" for part in _ENDS)
         took = "from the cache" if arm["cached"] else f"{arm['seconds']:.1f} s"
-        how = f"   {arm['chosen']}" if "chosen" in arm else ""
-        against = "   compared with" if name == verdict["reference"] else ""
-        out.append(("", f"  {CALLED[name]:<15} {value}   {low} to {high}   ({took}){how}{against}"))
+        ahead = arm.get("delta") or {}
+        how = "" if not ahead else "   {value:+.1f} ({low:+.1f} to {high:+.1f})".format_map(ahead)
+        how += "   compared with" if name == verdict["reference"] else ""
+        how += f"   {arm['chosen']}" if "chosen" in arm else ""
+        out.append(("", f"  {CALLED[name]:<15} {value}   {low} to {high}   ({took}){how}"))
     for name, why in verdict["left_out"].items():
         out.append(("", f"  {CALLED[name]:<15} left out: {why}"))
     return [*out, ("next", verdict["advice"])]

@@ -99,6 +99,7 @@ def arms_figure(verdict: Mapping[str, Any]) -> Figure:
             label,
             number(arm.get("value")),
             interval(arm),
+            _ahead(arm.get("delta")),
             seconds(arm.get("seconds")),
             _ARE.get(name, ""),
         )
@@ -110,8 +111,26 @@ def arms_figure(verdict: Mapping[str, Any]) -> Figure:
         f"{metric_name(metric).capitalize()} with its 95\u00a0% interval; all were judged on the "
         f"same {count(verdict.get('rows'), 'row')}.",
         forest(entries, metric_name(metric), "Scores of the arms"),
-        Table(("arm", metric_name(metric), "95\u00a0% interval", "time", "what it is"), rows),
+        Table(
+            (
+                "arm",
+                metric_name(metric),
+                "95\u00a0% interval",
+                "transfer ahead by",
+                "time",
+                "what it is",
+            ),
+            rows,
+        ),
     )
+
+
+def _ahead(delta: Any) -> str:
+    """Points by which the transfer is ahead of an arm, with their paired interval."""
+    if not isinstance(delta, Mapping):  # the transfer itself, or a run of an older version
+        return ""
+    around = f"{points(delta.get('low'))} to {points(delta.get('high'))}"
+    return f"{points(delta.get('value'))} ({around})"
 
 
 def forest(

@@ -172,7 +172,7 @@ def judge(
 
     The difference is against the better of the raw input and a learner from scratch, whichever is
     better on validation rows inside the training rows; with cross-validation the parts' validation
-    together decides. The other arms are shown only.
+    together decides. The other arms are shown only, each with what the transfer is ahead of it.
 
     Args:
         registry: makes the heads.
@@ -193,9 +193,13 @@ def judge(
     reference = max(rivals, key=lambda name: _worth(rivals[name]))
     told = contest.target.take(contest.judge)
     units, seed = contest.units[contest.judge], options.seed
-    delta = difference_in_points(
-        rivals[reference].scores, bout.found["transfer"].scores, told, units=units, seed=seed
-    )
+    transfer = bout.found["transfer"].scores
+    deltas = {
+        name: difference_in_points(arm.scores, transfer, told, units=units, seed=seed)
+        for name, arm in bout.found.items()
+        if name != "transfer"
+    }
+    delta = deltas[reference]
     level = level_of(delta["low"], delta["high"])
     verdict = {
         "level": level,
@@ -211,6 +215,7 @@ def judge(
         "arms": {
             name: {
                 **primary_interval(arm.scores, told, units=units, seed=seed),
+                "delta": deltas.get(name),
                 "seconds": round(arm.seconds, 4),
                 "cached": arm.cached,
                 "validation": arm.validation,

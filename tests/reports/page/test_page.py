@@ -113,11 +113,12 @@ def test_each_level_has_its_words(class_run, rich, computed, level, delta, said)
 
 def test_the_figures_say_the_runs_numbers(class_run, rich, computed):
     html = read(write_report([class_run(summary=rich)]))
-    assert table_rows(html, "arms")[1:3] == [
+    assert table_rows(html, "arms")[1:4] == [
         [
             "transfer",
             "0.751",
             "0.710 to 0.790",
+            "",
             "0.6 s",
             "the pretrained backbone, frozen, under the head",
         ],
@@ -125,8 +126,17 @@ def test_the_figures_say_the_runs_numbers(class_run, rich, computed):
             "from scratch",
             "0.601",
             "0.550 to 0.650",
+            "",
             "2.0 min",
             "a learner trained on these samples alone",
+        ],
+        [
+            "raw input",
+            "0.628",
+            "0.580 to 0.670",
+            "+12.3 (+9.1 to +15.4)",
+            "1.2 s",
+            "the input itself under the best of the heads",
         ],
     ]
     assert table_rows(html, "confusion") == [
