@@ -46,7 +46,7 @@ def comparison_headline(runs: Sequence[Run]) -> Headline:
     sentence = f"{_name(best, sound)} has the highest {metric_name(metric)}: {value}"
     found, why = attempt(lambda: _compared(second, best), "comparison")
     if found is None:
-        return Headline("unknown", "", sentence, why)
+        return Headline("unknown", "", sentence, f"{why}.")
     difference = {name: 100 * part for name, part in found["difference"].items()}
     told = (
         "is shown to be better than"
@@ -82,7 +82,7 @@ def _sifted(runs: Sequence[Run]) -> tuple[list[Run], list[tuple[str, str]]]:
     for run in runs:
         _, why = attempt(lambda run=run: (_scores([run]), _what([run])), "run")  # type: ignore[misc]
         if why:
-            notes.append(("absent", f"{_name(run, runs)}: {why}"))
+            notes.append(("absent", f"{_name(run, runs)}: {why}."))
         else:
             sound.append(run)
     return sound, notes
@@ -176,7 +176,7 @@ def _differences(runs: Sequence[Run]) -> Part:
     for run in ranked[1:]:
         found, why = attempt(lambda run=run: _compared(best, run), "difference")  # type: ignore[misc]
         if found is None:
-            notes.append(("absent", f"{_name(run, runs)}: {why}"))
+            notes.append(("absent", f"{_name(run, runs)}: {why}."))
             continue
         points_of = {name: 100 * value for name, value in found["difference"].items()}
         entries.append((_name(run, runs), points_of, False))

@@ -27,17 +27,17 @@ def fenced(name: str, title: str, make: Callable[[], Part]) -> Part:
     """A part, or the line that says why there is none."""
     part, why = attempt(make, name)
     if part is None:
-        return Part(name, title, absent=why)
+        return Part(name, title, absent=f"{why}.")
     return replace(part, name=name, title=title)
 
 
 def attempt(make: Callable[[], _T], what: str) -> tuple[_T | None, str]:
-    """What is made and an empty text, or None and why it can't be, in a line."""
+    """What is made and an empty text, or None and why it can't be, without a full stop."""
     try:
         return make(), ""
     except Absent as absent:
-        return None, f"{absent}."
+        return None, str(absent)
     except Exception as error:  # noqa: BLE001 - see above
         _log.debug("'%s' of a report", what, exc_info=True)
         kind = "" if isinstance(error, ZooError) else f"{type(error).__name__}: "
-        return None, f"cannot be shown: {kind}{shown(error, 300)}."
+        return None, f"cannot be shown: {kind}{shown(error, 300)}"

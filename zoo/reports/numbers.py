@@ -14,6 +14,7 @@ from zoo.reports.words import percent
 if TYPE_CHECKING:
     import numpy as np
 
+    from zoo.plugin import Dataset
     from zoo.reports.rows import RunRows
     from zoo.reports.suspects import Suspect
     from zoo.runs import Run
@@ -35,9 +36,9 @@ def layouts(
     return found.rows, maps
 
 
-def run_rows(run: Run, data: str) -> RunRows:
-    """All labelled samples of a run with their features, the data read again."""
-    return rows.run_rows(run, data or None)
+def run_rows(run: Run, dataset: Dataset) -> RunRows:
+    """All labelled samples of a run with their features, from its data opened again."""
+    return rows.rows_in(run, dataset)
 
 
 def suspects(run: Run, given: RunRows, most: int) -> list[Suspect]:

@@ -73,7 +73,12 @@ def run_rows(run: Run, data: Any = None, labels: Any = None) -> RunRows:
             run; `read_judged` and `stored_rows` may still find those that judged.
         StoreError: the feature store no longer has the rows.
     """
-    dataset, keys = _of_the_run(run, *_digested(_opened(run, data, labels)))
+    return rows_in(run, open_again(run, data, labels))
+
+
+def rows_in(run: Run, dataset: Dataset) -> RunRows:
+    """The same of data that `open_again` gave."""
+    dataset, keys = _of_the_run(run, *_digested(dataset))
     judged = read_judged(run)
     plan = plan_splits(dataset, keys, int(run.plan["options"].get("seed", 0)))
     split = np.array(dataset.split or [""] * len(dataset), dtype="<U5")
@@ -82,6 +87,39 @@ def run_rows(run: Run, data: Any = None, labels: Any = None) -> RunRows:
             split[getattr(plan, name)] = name
     judge = _rows_of(judged, run, dataset, plan.judge)
     return RunRows(dataset, split, keys, stored_rows(run, keys), judge, judged, plan)
+
+
+def open_again(run: Run, data: Any = None, labels: Any = None) -> Dataset:
+    """The run's data, from where it was unless `data` says where it is now.
+
+    Raises:
+        DataError: it was in memory, or cannot be read again.
+    """
+    stated = run.plan["options"]
+    known = {field.name for field in fields(RunOptions)}
+    options = RunOptions(**{name: value for name, value in stated.items() if name in known})
+    if data is None and was_in_memory(run):
+        raise DataError(
+            f"the data of '{run.folder}' was in memory and is not kept",
+            hint="in Python, give the items again: run_rows(run, items, labels)",
+        )
+    try:
+        return open_data(run.registry, _place(run.plan) if data is None else data, labels, options)
+    except ZooError as error:
+        raise DataError(
+            f"the data of '{run.folder}' cannot be read again: {error}",
+            hint="restore it where it was, or start from the folder that the run was started in",
+        ) from error
+
+
+def was_in_memory(run: Run) -> bool:
+    """Whether a run's samples were never in a file."""
+    place = _place(run.plan)
+    return place is None or str(place).endswith(" items in memory")
+
+
+def _place(plan: dict[str, Any]) -> Any:
+    return plan.get("data_path", plan.get("data"))
 
 
 def stored_rows(run: Run, keys: np.ndarray) -> np.ndarray:
@@ -110,27 +148,6 @@ def stored_rows(run: Run, keys: np.ndarray) -> np.ndarray:
                 )
             parts.append(store.rows(keys, column, dtype="float32"))
     return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))
-
-
-def _opened(run: Run, data: Any, labels: Any) -> Dataset:
-    """The run's data, from where it was unless `data` says where it is now."""
-    stated = run.plan["options"]
-    known = {field.name for field in fields(RunOptions)}
-    options = RunOptions(**{name: value for name, value in stated.items() if name in known})
-    if data is None:
-        data = run.plan.get("data_path", run.plan.get("data"))
-    if data is None:
-        raise DataError(
-            f"the data of '{run.folder}' was in memory and is not kept",
-            hint="in Python, give the items again: run_rows(run, items, labels)",
-        )
-    try:
-        return open_data(run.registry, data, labels, options)
-    except ZooError as error:
-        raise DataError(
-            f"the data of '{run.folder}' cannot be read again: {error}",
-            hint="restore it where it was, or start from the folder that the run was started in",
-        ) from error
 
 
 def _digested(dataset: Dataset) -> tuple[Dataset, list[bytes]]:

@@ -1,4 +1,4 @@
-"""Finds a run's samples where its data still lies, and shows them small: pictures and texts."""
+"""Finds a run's samples in its data, opened again, and shows them small: pictures and texts."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ import numpy as np
 
 from zoo import settings
 from zoo.engine import sample_digest
-from zoo.errors import DataError, ZooError
+from zoo.errors import DataError
 from zoo.preprocess.decode import decode, quiet_decoding
 from zoo.reports.judged import plain_cell
 from zoo.reports.words import LONGEST_TEXT, shown
-from zoo.runs import RunOptions, open_data
 from zoo.runs.folder import safe_cell
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from zoo.plugin import Item
-    from zoo.runs import Run
+    from zoo.plugin import Dataset, Item
 
 _GALLERY = 132  # pixels a side: sharp at the 96 pixels that it is shown with
 TILE = 64
@@ -67,18 +65,8 @@ class Samples:
     _items: dict[str, list[Item]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: Run, data: str = "") -> Samples:
-        """Open a run's data again; `data` is where it lies now, if it was moved."""
-        place = data or str(run.plan.get("data_path") or run.plan.get("data") or "")
-        if place.endswith(" items in memory"):
-            return cls(absent="The samples were in memory and are not kept with the run.")
-        asked = run.plan["options"]
-        names = ("input", "target", "group", "task", "limit", "seed")
-        try:
-            options = RunOptions(**{name: asked[name] for name in names if name in asked})
-            dataset = open_data(run.registry, place, None, options)
-        except (ZooError, TypeError) as error:
-            return cls(absent=f"The samples cannot be shown: {shown(error, 300)}.")
+    def of(cls, dataset: Dataset) -> Samples:
+        """Those of a run's data, opened again."""
         items: dict[str, list[Item]] = {}
         for item in dataset.items:
             items.setdefault(plain_cell(safe_cell(item.name)), []).append(item)

@@ -13,18 +13,18 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.reports import classes, numbers, record, search, targets
-from zoo.reports.fence import Absent, fenced
+from zoo.reports.fence import Absent, attempt, fenced
 from zoo.reports.figure import Card, Figure, Part, Table
 from zoo.reports.judged import Judged, read_judged
 from zoo.reports.maps import MOST_POINTS, map_figures
-from zoo.reports.rows import stored_rows
+from zoo.reports.rows import open_again, stored_rows, was_in_memory
 from zoo.reports.samples import Samples
 from zoo.reports.scratch import scratch_figure
 from zoo.reports.verdict import arms_figure
 from zoo.reports.words import count, interval, metric_name, number, percent, shown
 
 if TYPE_CHECKING:
-    from zoo.plugin import Section
+    from zoo.plugin import Dataset, Section
     from zoo.runs import Run
 
 _GALLERY = 12
@@ -48,19 +48,30 @@ class Page:
         """What was said of the rows that judged."""
         judged = read_judged(self.run)
         if not len(judged.keys):  # their split has rows that did not judge: the data tells which
-            with suppress(ZooError):
+            with suppress(ZooError, Absent):
                 return replace(judged, keys=self.rows.keys[self.rows.judge])
         return judged
 
     @cached_property
     def samples(self) -> Samples:
         """The samples themselves, where they still are."""
-        return Samples.of(self.run, self.data)
+        if not self.data and was_in_memory(self.run):
+            return Samples(absent="The samples were in memory and are not kept with the run.")
+        dataset, why = self._dataset
+        return Samples(absent=f"The samples {why}.") if dataset is None else Samples.of(dataset)
 
     @cached_property
     def rows(self) -> Any:
-        """All labelled rows with their features."""
-        return numbers.run_rows(self.run, self.data)
+        """All labelled rows with their features; raises Absent where the data is no more."""
+        dataset, why = self._dataset
+        if dataset is None:
+            raise Absent(why)
+        return numbers.run_rows(self.run, dataset)
+
+    @cached_property
+    def _dataset(self) -> tuple[Dataset | None, str]:
+        """The data, opened once for all parts, or why it can't be."""
+        return attempt(lambda: open_again(self.run, self.data or None), "data")
 
     def parts(self) -> list[Part]:
         """The report of the run, from its score to its ledger."""

@@ -13,7 +13,8 @@ import pytest
 from zoo import settings
 from zoo.engine import FeatureStore, row_keys, sample_digest
 from zoo.registry import Registry
-from zoo.reports import maps, numbers
+from zoo.reports import maps, numbers, sections
+from zoo.reports.rows import open_again, was_in_memory
 from zoo.runs import load_run
 from zoo.runs.folder import safe_cell
 
@@ -231,7 +232,10 @@ def computed(monkeypatch):
             maps.Layout("Neighbours", "By hand.", grid[:, ::-1] * 2.0),
         ]
 
-    def run_rows(run, data):
+    def data(run, place):
+        return SimpleNamespace() if was_in_memory(run) else open_again(run, place)
+
+    def run_rows(run, dataset):
         from zoo.reports.judged import read_judged
 
         judged = read_judged(run)
@@ -250,3 +254,4 @@ def computed(monkeypatch):
     for function in (layouts, run_rows, suspects):
         monkeypatch.setattr(numbers, function.__name__, function)
     monkeypatch.setattr(numbers, "learning_curve", curve)
+    monkeypatch.setattr(sections, "open_again", data)

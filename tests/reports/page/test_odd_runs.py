@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 import zoo
-from zoo.reports import write_report
+from zoo.reports import rows, write_report
 from zoo.reports.search import learning_figure, strength_figure
 
 
@@ -26,6 +26,26 @@ def test_a_class_of_one_sample_does_not_hide_map_and_thumbnails(tmp_path, monkey
     assert 'id="figure-map-0"' in html
     mistakes = html.split('<section id="mistakes"')[1].split("</section>")[0]
     assert mistakes.count("<img") == mistakes.count('class="name"') > 0
+
+
+def test_the_data_is_opened_once_for_all_parts(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = zoo.transfer("builtin:tinyconv", "photos", out="run", head="knn")
+    opened, open_data = [], rows.open_data
+
+    def counted(registry, data, labels, options):
+        opened.append(data)
+        return open_data(registry, data, labels, options)
+
+    monkeypatch.setattr(rows, "open_data", counted)
+    html = write_report([run]).path.read_text(encoding="utf-8")
+    assert len(opened) == 1
+    assert 'id="figure-map-0"' in html
+    assert 'id="figure-learning"' in html
+    photos.rename(tmp_path / "away")
+    report = write_report([run])
+    assert len(opened) == 2, "nor is it looked for twice"
+    assert sum("cannot be read again" in line for line in report.absent) >= 2
 
 
 def test_every_folds_curve_is_inside_the_drawing():
