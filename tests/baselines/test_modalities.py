@@ -8,6 +8,7 @@ import pytest
 from zoo.baselines import learn_scratch
 from zoo.baselines.images import Images
 from zoo.baselines.recordings import Recordings
+from zoo.baselines.sound import log_mel_forms
 from zoo.baselines.spectrogram import BANDS, RATE, log_mel
 from zoo.baselines.texts import MAX_TOKENS, Texts
 from zoo.baselines.training import start
@@ -148,6 +149,19 @@ def test_a_tone_lies_in_the_band_of_its_pitch():
     assert max(bands[0]) == pytest.approx(0.0, abs=1.0)
     assert log_mel(np.ones(1)).shape == (1, BANDS)
     assert log_mel(np.zeros(1601)).shape == (11, BANDS)
+
+
+def test_spectrograms_are_what_they_were():
+    """Of half a second of 440 Hz, when each log-mel had code of its own."""
+    tone = (0.5 * np.sin(2 * np.pi * 440 * np.arange(8000) / RATE)).astype(np.float32)
+    told = log_mel(tone)[25, [5, 12, 13, 40]]
+    np.testing.assert_allclose(told, [-13.8155107, -1.4803255, -3.3816249, -13.8155107], rtol=1e-5)
+    forms = log_mel_forms(Waveform(tone, RATE))
+    statistics, both = forms["log-mel statistics"], forms["log-mel statistics and course"]
+    told = statistics[[3, 7, 8, 30]]
+    np.testing.assert_allclose(told, [-4.105998, 7.8636704, 3.4184511, -13.8128109], rtol=1e-5)
+    told = both[[120 + 16 * 40 + 7, 120 + 16 * 40 + 30]]  # at the sixteenth of 32 moments
+    np.testing.assert_allclose(told, [2.8881755, -0.6732087], rtol=1e-5)
 
 
 def test_recordings_of_any_length_and_rate_have_one_size():

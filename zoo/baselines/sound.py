@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.baselines.spectrogram import RATE, WINDOW, mel_power
 from zoo.preprocess.audio import OWN_RATE, AudioSpec
 
 if TYPE_CHECKING:
     from zoo.preprocess.audio import Waveform
 
-_RATE = 16_000
-_SPEC = AudioSpec(rate=_RATE, min_samples=_RATE // 4, pad="end")
-_WINDOW, _HOP, _POINTS = 400, 160, 512  # 25 and 10 ms
-_BANDS = 40
+_SPEC = AudioSpec(rate=RATE, min_samples=RATE // 4, pad="end")
+_BANDS, _LOWEST = 40, 20.0  # Hz
 _PIECES = 32  # moments of a recording, for its course
-_LONGEST = 60 * _RATE
+_LONGEST = 60 * RATE
 _FLOOR = 1e-6  # of a band's power: digital silence has no logarithm
 
 
@@ -33,9 +32,8 @@ def log_mel_forms(waveform: Waveform) -> dict[str, np.ndarray]:
         samples = samples[: 60 * waveform.rate]
         waveform = type(waveform)(samples, waveform.rate)
     samples = _SPEC.apply(waveform)[:_LONGEST]
-    frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
-    power = np.abs(np.fft.rfft(frames * np.hanning(_WINDOW), _POINTS)) ** 2
-    bands = np.log(power @ _filters().T + _FLOOR)
+    power = mel_power(samples, np.hanning(WINDOW), bands=_BANDS, lowest=_LOWEST)
+    bands = np.log(power + _FLOOR)
     steps = np.diff(bands, axis=0)
     parts = [bands.mean(axis=0), bands.std(axis=0), steps.std(axis=0)]
     statistics = np.concatenate(parts).astype(np.float32)
@@ -52,14 +50,3 @@ def _stretched(bands: np.ndarray) -> np.ndarray:
     after = np.minimum(before + 1, len(bands) - 1)
     share = (at - before)[:, None]
     return np.asarray(bands[before] * (1.0 - share) + bands[after] * share)
-
-
-def _filters() -> np.ndarray:
-    """(40, 257) triangles, evenly spaced in mel from 20 Hz to 8 kHz."""
-    low_end, high_end = (2595.0 * float(np.log10(1.0 + f / 700.0)) for f in (20.0, _RATE / 2))
-    mel = np.linspace(low_end, high_end, _BANDS + 2)
-    edges = 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
-    bins = np.fft.rfftfreq(_POINTS, 1.0 / _RATE)
-    low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    rising, falling = (bins - low) / (middle - low), (high - bins) / (high - middle)
-    return np.asarray(np.clip(np.minimum(rising, falling), 0.0, None))

@@ -8,8 +8,9 @@ import numpy as np
 
 RATE = 16_000  # samples a second
 HOP = 160  # samples between two frames: 10 ms
+WINDOW = 400  # samples of a frame: 25 ms
 BANDS = 64
-_WINDOW, _FFT = 400, 512  # samples: 25 ms, and padded with zeros
+_FFT = 512  # samples of a frame, padded with zeros
 _QUIET = 1e-6  # of a full-scale sine's power; less is silence
 
 
@@ -20,20 +21,41 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
         samples: (n,) float at 16 kHz, n at least 1; the ends are padded with silence.
     """
     frames = -(-len(samples) // HOP)
-    padded = np.zeros((frames - 1) * HOP + _WINDOW, np.float32)
-    before = (_WINDOW - HOP) // 2
+    padded = np.zeros((frames - 1) * HOP + WINDOW, np.float32)
+    before = (WINDOW - HOP) // 2
     padded[before : before + len(samples)] = samples
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::HOP]
-    hann = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
-    spectrum = np.abs(np.fft.rfft(windows * hann, _FFT)) ** 2 / (hann.sum() / 2) ** 2
-    return np.asarray(np.log(np.maximum(spectrum @ _filters().T, _QUIET)), np.float32)
+    hann = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+    power = mel_power(padded, hann, bands=BANDS, full_scale=(hann.sum() / 2) ** 2)
+    return np.asarray(np.log(np.maximum(power, _QUIET)), np.float32)
 
 
-@lru_cache(maxsize=1)
-def _filters() -> np.ndarray:
-    """(64, 257): triangles of equal height whose corners are even in mel (O'Shaughnessy 1987)."""
-    highest = 2595 * np.log10(1 + RATE / 2 / 700)
-    corners = 700 * (10 ** (np.linspace(0, highest, BANDS + 2) / 2595) - 1)
+def mel_power(
+    samples: np.ndarray,
+    window: np.ndarray,
+    *,
+    bands: int,
+    lowest: float = 0.0,
+    full_scale: float = 1.0,
+) -> np.ndarray:
+    """(frames, bands) float64 power in bands of pitch, a frame every 10 ms.
+
+    Args:
+        samples: (n,) float at 16 kHz, n at least 400: frames that are not whole are left out.
+        window: (400,) weights of a frame's samples.
+        bands: how many, even in mel up to 8 kHz.
+        lowest: where the first begins, in Hz.
+        full_scale: the power that is told as 1.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
+    spectrum = np.abs(np.fft.rfft(windows * window, _FFT)) ** 2 / full_scale
+    return np.asarray(spectrum @ _filters(bands, lowest).T)
+
+
+@lru_cache(maxsize=4)
+def _filters(bands: int, lowest: float) -> np.ndarray:
+    """(bands, 257) triangles of equal height, corners even in mel (O'Shaughnessy 1987)."""
+    low, high = (2595 * float(np.log10(1 + pitch / 700)) for pitch in (lowest, RATE / 2))
+    corners = 700 * (10 ** (np.linspace(low, high, bands + 2) / 2595) - 1)
     pitches = np.arange(_FFT // 2 + 1) * RATE / _FFT
     rising = (pitches - corners[:-2, None]) / (corners[1:-1] - corners[:-2])[:, None]
     falling = (corners[2:, None] - pitches) / (corners[2:] - corners[1:-1])[:, None]
