@@ -37,7 +37,7 @@ def learn(items, codes, modality, names=("a", "b")):
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     monkeypatch.setattr("zoo.baselines.learner.Learner.work", lambda self, rows: 12)
-    monkeypatch.setattr("zoo.baselines.recordings.WIDTH", 8)
+    monkeypatch.setattr("zoo.baselines.convolutions.WIDTH", 8)
 
 
 def test_an_order_of_words_is_learnt_that_their_counts_do_not_tell():

@@ -44,7 +44,7 @@ def learn(items, target, budget=60.0, **changes):
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     """Few epochs of a slim network: the plan for real data takes a minute."""
-    monkeypatch.setattr("zoo.baselines.images.WIDTH", 8)
+    monkeypatch.setattr("zoo.baselines.convolutions.WIDTH", 8)
     monkeypatch.setattr("zoo.baselines.learner.Learner.work", lambda self, rows: 12)
 
 

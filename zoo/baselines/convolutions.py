@@ -4,6 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.baselines.learner import Configuration, Learner
+
+WIDTH = 16  # channels of the first convolution: 62,000 parameters in all for images
+
+
+class Convolutional(Learner):
+    """What images and spectrograms have in common: the end of their network, and the choice."""
+
+    _augmentations: tuple[str, ...]  # how samples may be varied, the safest first
+
+    @property
+    def grid(self) -> tuple[Configuration, ...]:
+        """A configuration for each way to vary the samples."""
+        common = {"learning_rate": 3e-3, "width": WIDTH}
+        return tuple({"augmentation": kind, **common} for kind in self._augmentations)
+
+    def output_layer(self, network: Any) -> Any:
+        """The last module of the chain."""
+        return network[-1]
+
 
 def convolutional(channels: int, width: int, outputs: int, *, tall: bool, bands: int = 1) -> Any:
     """Four convolutions with batch normalisation, a mean over positions and a linear layer.
@@ -18,6 +38,7 @@ def convolutional(channels: int, width: int, outputs: int, *, tall: bool, bands:
         tall: halve the first maps once more.
         bands: into how many the height is kept apart when positions are averaged.
     """
+    import torch
     from torch import nn
 
     def block(fan_in: int, fan_out: int, *, size: int = 3, stride: int = 1, pool: bool) -> Any:
@@ -26,7 +47,7 @@ def convolutional(channels: int, width: int, outputs: int, *, tall: bool, bands:
         shrink = [nn.MaxPool2d(2, ceil_mode=True)] if pool else []
         return nn.Sequential(convolution, *shrink, nn.BatchNorm2d(fan_out), nn.ReLU(inplace=True))
 
-    return nn.Sequential(
+    made = nn.Sequential(
         block(channels, width, size=5, stride=2, pool=tall),
         block(width, 2 * width, pool=True),
         block(2 * width, 4 * width, pool=False),
@@ -36,6 +57,7 @@ def convolutional(channels: int, width: int, outputs: int, *, tall: bool, bands:
         nn.Dropout(0.2),
         nn.Linear(4 * width * bands, outputs),
     )
+    return made.to(memory_format=torch.channels_last)  # twice as fast on processors
 
 
 def moved(

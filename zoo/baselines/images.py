@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.baselines.convolutions import convolutional, moved
-from zoo.baselines.learner import Configuration, Learner
+from zoo.baselines.convolutions import Convolutional, convolutional, moved
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zoo.baselines.learner import Configuration
 
 SMALL, LARGE = 32, 64  # pixels of the square; the second for images that are larger than 40
-WIDTH = 16  # channels of the first convolution: 62,000 parameters in all
 _SHIFTS: dict[str, Any] = {"scale": (0.88, 1.12), "shift": 0.1, "degrees": 8.0}
 _CROPS: dict[str, Any] = {"scale": (0.55, 1.0), "shift": 0.0, "degrees": 5.0}
 
 
-class Images(Learner):
+class Images(Convolutional):
     """RGB squares of 32 or 64 pixels, whole images squeezed into them: 12 kB each at most."""
+
+    # Digits and texts must not be mirrored, photos should be: validation tells.
+    _augmentations = ("shifts", "shifts and flips", "crops and flips")
 
     def __init__(self) -> None:
         self._size = LARGE
@@ -47,30 +52,13 @@ class Images(Learner):
         self._mean = torch.from_numpy(mean)[:, None, None]
         self._spread = torch.from_numpy(np.maximum(spread, 0.02))[:, None, None]
 
-    @property
-    def grid(self) -> tuple[Configuration, ...]:
-        """Digits and texts must not be mirrored, photos should be: validation tells."""
-        common = {"learning_rate": 3e-3, "width": WIDTH}
-        return (
-            {"augmentation": "shifts", **common},
-            {"augmentation": "shifts and flips", **common},
-            {"augmentation": "crops and flips", **common},
-        )
-
     def describe(self) -> dict[str, Any]:
         """The size of the square."""
         return {"learner": "convolutional network", "pixels": self._size}
 
     def network(self, configuration: Configuration, outputs: int) -> Any:
-        """The convolutional network, channels last: twice as fast on processors."""
-        import torch
-
-        made = convolutional(3, configuration["width"], outputs, tall=self._size == LARGE)
-        return made.to(memory_format=torch.channels_last)
-
-    def output_layer(self, network: Any) -> Any:
-        """The last module of the chain."""
-        return network[-1]
+        """The convolutional network, for three colours."""
+        return convolutional(3, configuration["width"], outputs, tall=self._size == LARGE)
 
     def scores(
         self, network: Any, places: np.ndarray, configuration: Configuration, *, augment: bool

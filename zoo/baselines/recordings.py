@@ -6,27 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.baselines.convolutions import convolutional, moved
-from zoo.baselines.learner import Configuration, Learner
+from zoo.baselines.convolutions import Convolutional, convolutional, moved
 from zoo.baselines.spectrogram import BANDS, HOP, RATE, log_mel
 from zoo.preprocess import AudioSpec, Waveform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WIDTH = 16  # channels of the first convolution
+    from zoo.baselines.learner import Configuration
+
 FRAMES = 16, 128  # columns of a spectrogram
 _LONGEST = 60.0  # seconds of a recording that are listened to: its middle
 _KEPT_APART = 4  # bands of pitch whose maps are not averaged with others
 _MASKED = 0.2  # of the height, and of the width
 
 
-class Recordings(Learner):
+class Recordings(Convolutional):
     """Spectrograms of 64 bands and at most 128 columns, as half floats: 16 kB each at most.
 
     A column is the mean of as many frames of 10 ms as it takes for most recordings to fit. Longer
     ones give their middle, shorter ones have silence around them.
     """
+
+    # Faster and slower; with parts hidden (Park et al. 2019); higher and lower too.
+    _augmentations = ("time", "time and masks", "time, pitch and masks")
 
     def __init__(self) -> None:
         self._columns = FRAMES[1]
@@ -67,16 +70,6 @@ class Recordings(Learner):
         self._mean = torch.from_numpy(mean)[:, None]
         self._spread = torch.from_numpy(spread)[:, None]
 
-    @property
-    def grid(self) -> tuple[Configuration, ...]:
-        """Faster and slower; with parts hidden (Park et al. 2019); higher and lower too."""
-        common = {"learning_rate": 3e-3, "width": WIDTH}
-        return (
-            {"augmentation": "time", **common},
-            {"augmentation": "time and masks", **common},
-            {"augmentation": "time, pitch and masks", **common},
-        )
-
     def describe(self) -> dict[str, Any]:
         """The size of the spectrogram and what a column is."""
         return {
@@ -88,14 +81,7 @@ class Recordings(Learner):
 
     def network(self, configuration: Configuration, outputs: int) -> Any:
         """The convolutional network of images, with bands of pitch kept apart."""
-        import torch
-
-        made = convolutional(1, configuration["width"], outputs, tall=True, bands=_KEPT_APART)
-        return made.to(memory_format=torch.channels_last)
-
-    def output_layer(self, network: Any) -> Any:
-        """The last module of the chain."""
-        return network[-1]
+        return convolutional(1, configuration["width"], outputs, tall=True, bands=_KEPT_APART)
 
     def scores(
         self, network: Any, places: np.ndarray, configuration: Configuration, *, augment: bool
