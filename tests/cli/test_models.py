@@ -65,7 +65,7 @@ def test_a_search_matches_every_word_and_a_provider_can_be_asked_alone(zoo, tmp_
 
     assert sources("vit") == ["hf:./blue-vit", "hf:./red-vit"]
     assert sources("VIT blue") == ["hf:./blue-vit"]
-    assert sources("builtin:") == ["builtin:tinyconv"]
+    assert sources("builtin:") == ["builtin:formulanet", "builtin:tinyconv"]
     assert sources("tinyconv") == ["builtin:tinyconv"]
     done = zoo("models", "nothing-like-it")
     assert (done.code, done.out) == (0, "")

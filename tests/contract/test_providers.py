@@ -25,7 +25,8 @@ def net(pretrained=False):
 PREPROCESS = 'size = 8\nresize = "exact"\nmean = [0.5]\nstd = [0.5]\n'
 # A case is a model of a provider; a new provider brings one.
 CASES = {
-    "builtin": "builtin:tinyconv",
+    "builtin": "builtin:formulanet",
+    "builtin random": "builtin:tinyconv",
     "hf images": "hf:./vit",
     "hf images inside": "hf:./vit#layers.0/mean",
     "hf texts": "hf:./bert",

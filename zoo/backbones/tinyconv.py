@@ -1,4 +1,4 @@
-"""The small convolutional backbone that comes with zoo; its weights are random for now."""
+"""A small convolutional backbone with random weights: what random features give, in no time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+VERSION = "tinyconv-1"
+ABOUT = "random weights: not pretrained"
 CHANNELS = (3, 32, 64, 128)
 SIZE = 32  # pixels of its square input
 DIM = 512  # features it gives
