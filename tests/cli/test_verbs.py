@@ -337,17 +337,6 @@ def test_plugins_and_doctor_say_what_there_is(zoo):
     assert "core" in zoo("doctor").out
 
 
-def test_demo_runs_offline_and_says_that_its_weights_are_random(zoo):
-    done = zoo("demo")
-    assert done.code == 0, done.err
-    assert "random weights" in done.out
-    got = zoo("demo", "--json").json
-    assert got["model"]["source"] == "builtin:tinyconv"
-    assert got["features"]["forwards"] == 0
-    assert got["evaluation"]["protocol"] == "holdout"
-    assert got["evaluation"]["metrics"]["accuracy"]["value"] > 0.85
-
-
 def test_a_pipe_gets_no_progress_bar_and_no_colour(zoo, photos, tiny_vit):
     done = zoo("transfer", "--model", f"hf:{tiny_vit}", "--data", photos)
     assert "\x1b" not in done.out + done.err
