@@ -28,6 +28,16 @@ def test_the_demo_makes_a_run_its_report_and_asks_a_second_question(zoo, tmp_pat
     assert re.search(r"^yours +zoo transfer --model \S+ --data \./photos$", done.out, re.MULTILINE)
 
 
+def test_a_second_question_that_cannot_be_asked_costs_nothing_of_the_first(zoo, tmp_path):
+    (tmp_path / "run-lda").mkdir()
+    (tmp_path / "run-lda" / "mine.txt").write_text("not a run")
+    done = zoo("demo", "--out", "run")
+    assert done.code == 2
+    assert "'run-lda' exists and is not a run" in done.err
+    assert "accuracy 0.9" in done.out
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
 def test_the_result_is_that_of_a_transfer_of_few_labels(zoo):
     got = zoo("demo", "--json", "--out", "run").json
     assert got["model"]["source"] == "builtin:formulanet"

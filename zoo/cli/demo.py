@@ -35,14 +35,12 @@ def command(  # noqa: D103 - click shows the help below
     registry = common.make_registry()
     with common.run_options(quiet=quiet, **chosen) as options:
         run = run_transfer(registry, _MODEL, _DATA, options=options)
-        again = (
-            None
-            if as_json or quiet
-            else run_transfer(registry, _MODEL, _DATA, options=_second_question(run, options))
-        )
     conclude(run, as_json=as_json, quiet=quiet, report=True)
-    if again:
-        common.show("", *_told(run, again))
+    if as_json or quiet:
+        return
+    with common.run_options(quiet=True, **chosen) as options:  # what is amiss has been said
+        again = run_transfer(registry, _MODEL, _DATA, options=_second_question(run, options))
+    common.show("", *_told(run, again))
 
 
 def _second_question(run: Run, options: RunOptions) -> RunOptions:
@@ -68,7 +66,8 @@ def _told(run: Run, again: Run) -> list[str]:
 
 command.help = f"""Run the whole way offline: 10 labels of each of ten handwritten digits.
 
-The same as: zoo transfer --report --model {_MODEL} --data {_DATA}. The backbone was pretrained by
-zoo's own script on drawings that formulas made; the other 1,697 digits judge what that is worth
+The same as: zoo transfer --report --model {_MODEL} --data '{_DATA}'. The backbone was pretrained
+by zoo's own script on drawings that formulas made; the other 1,697 digits judge what that is worth
 against raw pixels, a network trained from scratch, and the same architecture with random weights.
+Then one more question about the same features: what a second run costs.
 """
