@@ -88,13 +88,6 @@ def test_a_transfer_writes_its_report_where_it_is_asked_to(zoo, photos, tmp_path
     assert not (tmp_path / "run" / "report.html").exists(), "it would speak for another run"
 
 
-def test_the_demo_writes_its_report_where_it_is_asked_to(monkeypatch, capsys, run):
-    made = package.load_run(str(run))
-    monkeypatch.setattr("zoo.runs.run_transfer", lambda *words, **options: made)
-    assert main(["demo", "--report"]) == 0
-    assert f"report    {run / 'report.html'} (0." in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("error", [DataError("the disk is full"), ZeroDivisionError("zero")])
 def test_a_report_that_fails_costs_a_line_and_not_the_run(
     photos, tmp_path, monkeypatch, capsys, error

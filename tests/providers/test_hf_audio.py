@@ -176,8 +176,24 @@ def test_layers_and_states_are_taps_under_the_same_mask(models, name):
     np.testing.assert_allclose(whole, np.concatenate(alone), rtol=1e-3, atol=1e-5)
 
 
+def grouped_convolutions_are_right():
+    """Whether torch's own layer of this shape is near itself in bfloat16.
+
+    With oneDNN's kernels for AMX (torch 2.13) it is off by several times its values: of 8 channels
+    a group in one dimension, not of the 48 and 64 that published models have.
+    """
+    import torch
+
+    layer, x = torch.nn.Conv1d(16, 16, 8, groups=2, padding=4), torch.randn(2, 16, 50)
+    with torch.no_grad():
+        exact, rough = layer(x), layer.to(torch.bfloat16)(x.bfloat16()).float()
+    return bool((exact - rough).abs().max() < 0.1)
+
+
 @pytest.mark.parametrize("name", ["wav2vec2 masked", "wav2vec2", "whisper", "ast"])
 def test_bfloat16_compute_is_near_but_not_equal(models, name):
+    if name.startswith("wav2vec2") and not grouped_convolutions_are_right():
+        pytest.skip("torch's own grouped convolution in bfloat16 is wrong on this processor")
     exact, rough = features(models[name]), features(models[name], dtype="bfloat16")
     assert not np.array_equal(exact, rough)
     np.testing.assert_allclose(rough, exact, atol=0.2)
