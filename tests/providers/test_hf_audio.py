@@ -193,7 +193,9 @@ def grouped_convolutions_are_right():
 @pytest.mark.parametrize("name", ["wav2vec2 masked", "wav2vec2", "whisper", "ast"])
 def test_bfloat16_compute_is_near_but_not_equal(models, name):
     if name.startswith("wav2vec2") and not grouped_convolutions_are_right():
-        pytest.skip("torch's own grouped convolution in bfloat16 is wrong on this processor")
+        with pytest.raises(SourceError, match="a convolution of 2 groups, wrongly in bfloat16"):
+            features(models[name], dtype="bfloat16")
+        return
     exact, rough = features(models[name]), features(models[name], dtype="bfloat16")
     assert not np.array_equal(exact, rough)
     np.testing.assert_allclose(rough, exact, atol=0.2)

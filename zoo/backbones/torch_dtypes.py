@@ -1,8 +1,14 @@
-"""Says where torch computes in bfloat16 by instructions of the processor, not by emulation."""
+"""Says where torch computes in bfloat16 by the processor's instructions, and where wrongly."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
+
+from zoo.errors import SourceError
+
+_EXTRA = 8  # positions beyond the kernel's own: the least input that some kernels are wrong on
+_WRONG = 0.25  # of the greatest output; rounding to 8 bits costs about 0.01
 
 
 def computes_bfloat16(module: Any) -> bool:
@@ -22,3 +28,36 @@ def computes_bfloat16(module: Any) -> bool:
     asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     known = [getattr(torch.cpu, name, None) for name in asked]
     return any(bool(ask()) for ask in known if ask is not None)
+
+
+def check_grouped_convolutions(module: Any) -> None:
+    """Refuse a module in bfloat16 whose grouped convolutions this processor computes wrongly.
+
+    oneDNN's kernels for AMX (torch 2.13) are off by as much as their outputs are where a
+    convolution in one dimension has 8 channels a group or fewer; nothing else says so. Each such
+    layer is run on a little noise, in float32 too.
+
+    Raises:
+        SourceError: a layer's outputs differ by more than a quarter of the greatest.
+    """
+    import torch
+
+    kinds = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
+    noise = torch.Generator().manual_seed(0)
+    for name, layer in module.named_modules():
+        if not isinstance(layer, kinds) or layer.groups == 1:
+            continue
+        if layer.weight.device.type != "cpu" or layer.weight.dtype != torch.bfloat16:
+            continue
+        spans = zip(layer.kernel_size, layer.dilation, strict=True)
+        shape = [(kernel - 1) * dilation + 1 + _EXTRA for kernel, dilation in spans]
+        x = torch.randn((1, layer.in_channels, *shape), generator=noise).bfloat16()
+        with torch.no_grad():
+            rough, exact = layer(x).float(), copy.deepcopy(layer).float()(x.float())
+        apart = float((rough - exact).abs().max() / exact.abs().max().clamp_min(1e-30))
+        if not apart <= _WRONG:
+            raise SourceError(
+                f"torch computes '{name}', a convolution of {layer.groups} groups, wrongly in "
+                f"bfloat16 on this processor: off by {apart:.1f} times its greatest output",
+                hint="--dtype float32, or auto",
+            )

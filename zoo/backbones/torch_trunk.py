@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+from zoo.backbones.torch_dtypes import check_grouped_convolutions
 from zoo.backbones.torch_taps import LayerTap
 from zoo.backbones.torch_twin import twin
 from zoo.errors import DataError, SourceError, UsageError
@@ -38,6 +39,8 @@ class TorchTrunk(Backbone):
         for part in self._layers.values():  # a model's own eval() or train() may pass over some
             if getattr(part, "training", False):
                 part.training = False
+        if self._dtype is torch.bfloat16:
+            check_grouped_convolutions(module)
 
     @property
     def parameters(self) -> int:
