@@ -13,7 +13,7 @@ from zoo.backbones import tinyconv
 from zoo.baselines import random_rows
 from zoo.baselines import random_weights as made_anew
 from zoo.baselines.random_weights import randomise
-from zoo.baselines.unfit import UnfitError
+from zoo.baselines.unfit import OverBudgetError, UnfitError
 from zoo.errors import DataError
 from zoo.features import ExtractOptions, Model, extract, open_model
 from zoo.plugin import Dataset, Item, LoadOptions, Target
@@ -160,8 +160,8 @@ def test_batch_normalisation_of_vectors_has_batches_of_two_at_least(monkeypatch)
 
     monkeypatch.setattr(tinyconv, "build", lambda arrays: Vectors())
     model = open_model(registry(), "builtin:tinyconv", LoadOptions())
-    rows = random_rows(model, images(11), seed=0, threads=1, batch_size=5)  # the last is alone
-    assert rows.shape == (11, 4)
+    rows = random_rows(model, images(33), seed=0, threads=1, batch_size=5)  # the last is alone
+    assert rows.shape == (33, 4)
     assert np.isfinite(rows).all()
 
 
@@ -208,10 +208,43 @@ def slow(monkeypatch):
 
 def test_rows_that_would_take_longer_than_the_budget_are_given_up_early(slow):
     chosen = {"seed": 0, "threads": 1, "batch_size": 10}
-    with pytest.raises(UnfitError, match=r"^it would take 25 s: more than --scratch-budget$"):
+    with pytest.raises(OverBudgetError, match=r"^it would take 25 s: more than --scratch-budget$"):
         random_rows(slow.model, images(200), **chosen, budget=24.0)
     assert slow.forwarded == 50, "no more than tell"
     assert slow.loaded == 1
+
+
+def test_no_sample_is_waited_for_beyond_the_budget(slow):
+    """Fewer samples than tell a pace: the budget ends them all the same."""
+    chosen = {"seed": 0, "threads": 1, "batch_size": 10}
+    with pytest.raises(OverBudgetError, match=r"^it would take 25 s: more than"):
+        random_rows(slow.model, images(200), **chosen, budget=7.5)
+    assert slow.forwarded == 30, "5 s to load, and 3 s"
+
+
+def test_batch_normalisation_is_set_within_the_budget(slow, monkeypatch):
+    class Normed(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2))
+
+        def forward(self, **inputs):
+            slow.forwarded += len(inputs["input"])
+            slow.now += len(inputs["input"])
+            return super().forward(inputs["input"]).mean((2, 3))
+
+    monkeypatch.setattr(tinyconv, "build", lambda arrays: Normed())
+    with pytest.raises(OverBudgetError, match=r"^it would take 400 s: more than"):  # each twice
+        random_rows(slow.model, images(200), seed=0, threads=1, batch_size=10, budget=100.0)
+    assert slow.forwarded == 64
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_the_batch_size_of_a_run_decides_no_statistics(monkeypatch, batch_size):
+    monkeypatch.setattr(tinyconv, "build", lambda arrays: Deep())
+    model = open_model(registry(), "builtin:tinyconv", LoadOptions())
+    rows = random_rows(model, images(40), seed=0, threads=1, batch_size=batch_size)
+    whole = random_rows(model, images(40), seed=0, threads=1, batch_size=40)
+    np.testing.assert_allclose(rows, whole, rtol=1e-4, atol=1e-6)
 
 
 def test_rows_are_those_of_no_budget_where_they_are_in_time(slow):

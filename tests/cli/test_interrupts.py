@@ -158,3 +158,11 @@ def test_what_fails_after_it_is_an_interruption(capsys):
     assert main(["transfer", "--model", "x"], interrupted=lambda: True) == 130
     assert "go on with: zoo transfer --model x" in capsys.readouterr().err
     assert main(["transfer", "--model", "x"]) == 2
+
+
+def test_one_that_was_taken_for_another_failure_on_the_way_is_not_lost(capsys):
+    from zoo.cli import main
+
+    assert main(["runs"], interrupted=lambda: True) == 130
+    assert "interrupted; everything finished so far is kept" in capsys.readouterr().err
+    assert main(["runs"]) == 0

@@ -15,7 +15,7 @@ import pytest
 import zoo
 from zoo import baselines, settings
 from zoo.baselines import Learned
-from zoo.baselines.unfit import UnfitError
+from zoo.baselines.unfit import OverBudgetError, UnfitError
 from zoo.data import plan_splits
 from zoo.errors import DataError, GateError, MissingExtraError, SourceError, UsageError
 from zoo.plugin import Dataset, Item, Target
@@ -54,9 +54,11 @@ def learning(monkeypatch):
             scores, 1 - told.error, 0.1, {"width": 8, "cut": True, "best_epoch": 7}, curve
         )
 
-    def random_rows(model, items, *, seed, threads, batch_size, budget):
+    def random_rows(model, items, *, seed, threads, batch_size, budget, begun):
         told.random += 1
         told.random_budget = budget
+        if told.rows:
+            begun()
         rng = np.random.default_rng(seed)
         return rng.normal(size=(len(items), 4)).astype(np.float32) if told.rows else None
 
@@ -261,9 +263,10 @@ def test_a_backbone_that_is_no_torch_module_is_said_once_and_kept(learning):
     learning.rows = False
     extracted = case(200)
     for _ in range(2):
-        found, _ = verdict_of(extracted)
+        found, said = verdict_of(extracted)
         assert "no torch module" in found["left_out"]["random_weights"]
         assert learning.random == 1
+        assert not any("random weights" in line for line in said)
 
 
 def test_random_weights_that_take_longer_than_the_budget_are_left_out(learning, monkeypatch):
@@ -271,7 +274,7 @@ def test_random_weights_that_take_longer_than_the_budget_are_left_out(learning, 
 
     def slow(model, items, *, budget, **named):
         if budget < 25:
-            raise UnfitError("it would take 25 s: more than --scratch-budget")
+            raise OverBudgetError("it would take 25 s: more than --scratch-budget")
         return known(model, items, budget=budget, **named)
 
     monkeypatch.setattr(baselines, "random_rows", slow)
@@ -281,6 +284,41 @@ def test_random_weights_that_take_longer_than_the_budget_are_left_out(learning, 
     found, _ = verdict_of(case(200), scratch_budget=26.0)
     assert "random_weights" in found["arms"]
     assert (learning.random, learning.random_budget) == (1, 26.0)
+    found, _ = verdict_of(case(200), scratch_budget=24.0)
+    assert found["arms"]["random_weights"]["cached"], "what is there takes no time"
+
+
+def test_a_slow_moment_is_not_held_against_the_random_weights_for_good(learning, monkeypatch):
+    known = baselines.random_rows
+
+    def slow(model, items, **named):
+        raise OverBudgetError("it would take 90 s: more than --scratch-budget")
+
+    monkeypatch.setattr(baselines, "random_rows", slow)
+    assert "random_weights" in verdict_of(case(200))[0]["left_out"]
+    monkeypatch.setattr(baselines, "random_rows", known)
+    assert "random_weights" in verdict_of(case(200))[0]["arms"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError("libcublas.so.12: cannot open"), "OSError: libcublas.so.12: cannot open"),
+        (ImportError("half a package"), "ImportError: half a package"),
+        (AttributeError("gone\nand a trace"), "AttributeError: gone and a trace"),
+        (MemoryError(), "MemoryError"),
+        (DataError("no photo can be read"), "no photo can be read"),
+    ],
+)
+def test_whatever_ends_an_arm_leaves_the_rest(learning, monkeypatch, error, told):
+    def broken(*args, **named):
+        raise error
+
+    monkeypatch.setattr(baselines, "learn_scratch", broken)
+    found, _ = verdict_of(case(200))
+    assert found["left_out"]["scratch"] == told
+    assert found["reference"] == "raw"
+    assert "random_weights" in found["arms"]
 
 
 def test_a_learner_that_fails_leaves_the_rest(learning, monkeypatch):
@@ -291,6 +329,27 @@ def test_a_learner_that_fails_leaves_the_rest(learning, monkeypatch):
     found, _ = verdict_of(case(200))
     assert found["left_out"]["scratch"] == "out of memory"
     assert found["reference"] == "raw"
+
+
+def test_an_interrupt_that_became_another_error_is_no_arm_that_failed(learning, monkeypatch):
+    def interrupted(*args, **named):
+        raise RuntimeError("initialisation failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr(baselines, "learn_scratch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        verdict_of(case(200))
+
+
+def test_an_arm_that_fails_once_ctrl_c_was_pressed_is_an_interruption(learning, monkeypatch):
+    pressed = []
+
+    def interrupted(*args, **named):
+        pressed.append(1)
+        raise ImportError("a module that is half there")
+
+    monkeypatch.setattr(baselines, "learn_scratch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        verdict_of(case(200), interrupted=lambda: bool(pressed))
 
 
 def test_without_torch_the_raw_input_is_what_to_beat(learning, monkeypatch):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.baselines.torch_state import borrowed
-from zoo.baselines.unfit import UnfitError
+from zoo.baselines.unfit import OverBudgetError, UnfitError
 from zoo.errors import SourceError
 from zoo.features import ExtractOptions, Model, OnBad
 from zoo.features.bad import Unreadable
@@ -29,11 +29,12 @@ from zoo.features.batches import batches
 from zoo.features.computing import computed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from zoo.plugin import Item
 
-_CALIBRATED_BY = 256  # samples that set the statistics of batch normalisation
+_CALIBRATED_BY = 256  # samples that set the statistics of batch normalisation,
+_AT_ONCE = 32  # in batches of their own size: rows do not depend on the user's
 _TELL = 48  # samples whose pace is believed, once they took the share below of the budget as well:
 _SHARE = 0.1  # the first batches may wait for caches and threads
 _TOKEN_DEVIATION = 0.02  # of tokens and positions that nobody initialises, as in Devlin et al. 2019
@@ -47,6 +48,7 @@ def random_rows(
     threads: int,
     batch_size: int,
     budget: float = math.inf,
+    begun: Callable[[], None] = lambda: None,
 ) -> np.ndarray | None:
     """Rows of the same architecture with random weights, computed in float32.
 
@@ -60,6 +62,7 @@ def random_rows(
         batch_size: samples a forward pass.
         budget: seconds, loading included; what the samples so far forecast to take longer is given
             up.
+        begun: called once it is known that there is a torch module.
 
     Returns:
         (n, d) float32 in the order of the items; None where the backbone is no torch module, or
@@ -69,7 +72,8 @@ def random_rows(
         DataError: a sample can't be read.
         SourceError: the backbone can't be loaded, its architecture can't be made anew, or its rows
             are not finite.
-        UnfitError: it does not run with random weights, or not within the budget.
+        UnfitError: it does not run with random weights.
+        OverBudgetError: it does not within the budget.
     """
     start = time.perf_counter()
     if model.tokens or (model.loaded and model.backbone.module() is None):
@@ -79,6 +83,7 @@ def random_rows(
     module = untrained.backbone.module()
     if module is None:
         return None
+    begun()
     import torch
 
     run = ExtractOptions(Path(), batch_size, threads, on_bad=OnBad("fail"))
@@ -86,8 +91,9 @@ def random_rows(
         with borrowed(threads):
             torch.manual_seed(seed)
             randomise(module)
-            _calibrate(untrained, list(items), run, seed)
-            return _rows(untrained, list(items), run, _Deadline(start, budget, len(items)))
+            deadline = _Deadline(start, budget, len(items))
+            _calibrate(untrained, list(items), run, seed, deadline)
+            return _rows(untrained, list(items), run, deadline)
     except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
         told = str(error).partition("\n")[0]
         raise UnfitError(f"the architecture does not run with random weights: {told}") from error
@@ -155,7 +161,9 @@ def _draw(name: str, value: Any) -> None:
         value.normal_(std=float(value[0].numel()) ** -0.5)
 
 
-def _calibrate(model: Model, items: list[Item], run: ExtractOptions, seed: int) -> None:
+def _calibrate(
+    model: Model, items: list[Item], run: ExtractOptions, seed: int, deadline: _Deadline
+) -> None:
     """Set the running statistics of batch normalisation to their means over a few batches."""
     from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -173,34 +181,57 @@ def _calibrate(model: Model, items: list[Item], run: ExtractOptions, seed: int) 
         layer.train()
     mixed = np.random.Generator(np.random.PCG64(seed)).permutation(len(items))
     some = np.sort(mixed[:_CALIBRATED_BY]).tolist()
-    for batch in batches(items, some, model, run, Unreadable(run.on_bad, items)):
-        if len(batch) > 1:  # one has no variance
-            model.backbone.forward(model.backbone.collate([prepared for _, prepared in batch]))
+    deadline.expect(len(some))
+    run = replace(run, batch_size=_AT_ONCE)
+    with closing(batches(items, some, model, run, Unreadable(run.on_bad, items))) as source:
+        for batch in source:
+            if len(batch) > 1:  # one has no variance
+                model.backbone.forward(model.backbone.collate([prepared for _, prepared in batch]))
+            deadline.passed(len(batch))
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
         layer.eval()
 
 
 class _Deadline:
-    """Gives up on rows that would not be done in time."""
+    """Gives up on samples that would not be through in time, or are not.
+
+    Args:
+        start: by the clock, before the backbone was loaded.
+        budget: seconds from then on.
+        count: samples that are to go through.
+    """
 
     def __init__(self, start: float, budget: float, count: int) -> None:
-        self._before = time.perf_counter() - start
-        self._began = start + self._before
-        self._budget, self._count = budget, count
+        self._start, self._budget = start, budget
+        self._began = time.perf_counter()
+        self._count, self._done = count, 0
 
-    def check(self, done: int) -> None:
-        """Raise UnfitError where `done` rows tell that all of them would take too long."""
-        took = time.perf_counter() - self._began
-        if done == self._count or done < _TELL or took < _SHARE * self._budget:
+    def expect(self, count: int) -> None:
+        """So many more are to go through."""
+        self._count += count
+
+    def passed(self, count: int) -> None:
+        """So many are through.
+
+        Raises:
+            OverBudgetError: they tell that all of them would take too long, or it is too late.
+        """
+        self._done += count
+        if self._done == self._count:
             return
-        expected = self._before + took * self._count / done
-        if expected > self._budget:
-            raise UnfitError(f"it would take {expected:.0f} s: more than --scratch-budget")
+        now = time.perf_counter()
+        took = now - self._began
+        late = now - self._start > self._budget
+        if not late and (self._done < _TELL or took < _SHARE * self._budget):
+            return
+        expected = self._began - self._start + took * self._count / self._done
+        if late or expected > self._budget:
+            raise OverBudgetError(f"it would take {expected:.0f} s: more than --scratch-budget")
 
 
 def _rows(model: Model, items: list[Item], run: ExtractOptions, deadline: _Deadline) -> np.ndarray:
-    out, done = np.empty((0, 0), np.float32), 0
+    out = np.empty((0, 0), np.float32)
     todo = list(range(len(items)))
     # Closed at once where it is given up: an error would keep its threads for as long as it lives.
     with closing(computed(items, todo, model, run, Unreadable(run.on_bad, items))) as source:
@@ -209,6 +240,5 @@ def _rows(model: Model, items: list[Item], run: ExtractOptions, deadline: _Deadl
             if not len(out):
                 out = np.zeros((len(items), rows.shape[1]), np.float32)
             out[numbers] = rows
-            done += len(numbers)
-            deadline.check(done)
+            deadline.passed(len(numbers))
     return out

@@ -1,4 +1,4 @@
-"""Why an arm of a verdict cannot be, for good: nothing outside of its data and model decides it."""
+"""Why an arm of a verdict cannot be: for good, or within the time that it was given."""
 
 from __future__ import annotations
 
@@ -6,4 +6,8 @@ from zoo.errors import DataError
 
 
 class UnfitError(DataError):
-    """There is no such arm, and none needs to be tried again."""
+    """There is no such arm, and none needs to be tried again: its data and model decide that."""
+
+
+class OverBudgetError(DataError):
+    """It takes longer than its budget, by a clock that may run otherwise the next time."""

@@ -123,7 +123,11 @@ def main(args: list[str] | None = None, *, interrupted: Callable[[], bool] = boo
     _accept_any_text()
     try:
         code = _zoo.main(
-            args=arguments, prog_name="zoo", standalone_mode=False, default_map=_defaults()
+            args=arguments,
+            prog_name="zoo",
+            standalone_mode=False,
+            default_map=_defaults(),
+            obj=interrupted,
         )
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -143,6 +147,8 @@ def main(args: list[str] | None = None, *, interrupted: Callable[[], bool] = boo
         told = isinstance(error, InterruptedByUser)
         cause = KeyboardInterrupt() if interrupted() and not told else error
         return _fail(*_explain(cause, arguments))
+    if interrupted():  # and something on the way took it for a failure of its own
+        return _fail(*_explain(KeyboardInterrupt(), arguments))
     return int(code or 0)
 
 

@@ -6,7 +6,7 @@ Never more than two windows of samples are in memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ def batches(
     unreadable: Unreadable,
     *,
     lanes: int = 1,
-) -> Iterator[list[tuple[int, Any]]]:
+) -> Generator[list[tuple[int, Any]], None, None]:
     """Prepared samples in batches, decoded ahead by threads, samples of like cost together.
 
     Deterministic features take batches of one. Else a batch of images has the batch size; a batch

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from zoo.baselines import RawInput
     from zoo.runs.contest import Contest, Part
 
-VERSION = 2  # raised whenever an arm's outcome would differ
+VERSION = 3  # raised whenever an arm's outcome would differ
 HEADS = {  # that raw inputs are tried under
     "class": ("logistic", "knn"),
     "multilabel": ("logistic",),
@@ -63,8 +63,8 @@ def kept(root: Path, name: str, decided_by: Sequence[Any], train: Callable[[], A
     """The arm of a name from its file, or else trained and filed.
 
     One that can't be at all is filed with the reason, that nobody loads a backbone to hear it
-    again; what may pass (no network, a package that is missing) is not. A file that is damaged, or
-    a folder that can't be written, costs the saving and nothing else.
+    again; what may pass (no network, a missing package, a slow machine) is not. A file that is
+    damaged, or a folder that can't be written, costs the saving and nothing else.
 
     Args:
         root: the folder of arms.

@@ -13,7 +13,7 @@ from zoo.features import Extracted, extract, open_model
 from zoo.features.bad import bad_warning
 from zoo.features.export import check_format, export
 from zoo.runs.prepare import open_data
-from zoo.runs.transfer import data_part, features_part, model_part, split_names
+from zoo.runs.record import data_part, features_part, model_part, split_names
 
 if TYPE_CHECKING:
     import numpy as np

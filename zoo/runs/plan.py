@@ -48,6 +48,8 @@ class RunOptions:
             world's average, see `zoo.settings.co2_g_per_kwh`.
         progress: called with samples done and samples to do.
         say: called with each line worth a user's notice.
+        interrupted: whether Ctrl-C was pressed: an arm of the verdict that fails then is none that
+            could not be trained.
     """
 
     input: str = ""
@@ -76,6 +78,7 @@ class RunOptions:
     co2_g_per_kwh: float | None = None
     progress: Progress | None = None
     say: Say = _silent
+    interrupted: Callable[[], bool] = bool
 
     def check(self) -> None:
         """Raise UsageError on values that no run could use."""

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import logging
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-import zoo
 from zoo import settings
 from zoo.data import plan_splits, usable
-from zoo.data.shards import expanded
-from zoo.errors import DataError, ZooError
 from zoo.features import extract, open_model
 from zoo.features.bad import bad_warning
-from zoo.runs.assess import Assessment, assess
-from zoo.runs.details import details
+from zoo.runs.assess import assess
 from zoo.runs.energy import Meter
 from zoo.runs.folder import Run, RunPlace, save_run
 from zoo.runs.health import examine, sayings, slice_findings
 from zoo.runs.ledger import make_ledger
 from zoo.runs.prepare import open_data
-from zoo.runs.strengths import strength_path
-from zoo.runs.tasks import PRIMARY, check_head, head_for, predictions_table
-from zoo.runs.verdict import judge
+from zoo.runs.record import name_of, plan_of, split_names, summary_of
+from zoo.runs.tasks import check_head, head_for, predictions_table
+from zoo.runs.verdict import judge, why
 
 if TYPE_CHECKING:
     from zoo.data.splits import SplitPlan
@@ -33,6 +26,8 @@ if TYPE_CHECKING:
     from zoo.plugin import Dataset, Head
     from zoo.registry import Registry
     from zoo.runs.plan import RunOptions
+
+_log = logging.getLogger(__name__)
 
 
 def run_transfer(
@@ -46,7 +41,7 @@ def run_transfer(
     """
     options.check()
     options.check_pooled()
-    plan = {"verb": "transfer", "model": model, "data": _name(data), **options.as_dict()}
+    plan = {"verb": "transfer", "model": model, "data": name_of(data), **options.as_dict()}
     registry.observe("zoo_run_started", plan=plan)
     try:
         with Meter(gpu=options.device != "cpu") as meter:
@@ -63,7 +58,7 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
 ) -> Run:
     if options.head != "auto":
         registry.create("head", options.head)  # a wrong name costs nothing
-    RunPlace.of(options.out, source, _name(data), options.head)  # nor does a taken place
+    RunPlace.of(options.out, source, name_of(data), options.head)  # nor does a taken place
     model = open_model(registry, source, options.load_options())
     dataset = open_data(registry, data, labels, options)
     usable(dataset)
@@ -74,7 +69,7 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
         no_verdict=settings.no_verdict(flag=options.no_verdict),
     )
     make_head = _head_maker(registry, options.head, dataset)
-    place = RunPlace.of(options.out, source, _name(data), options.head)
+    place = RunPlace.of(options.out, source, name_of(data), options.head)
     meter.lap("data")
     with registry.blaming("provider", model.source.provider):
         extracted = extract(dataset, model, options.extract_options())
@@ -104,7 +99,7 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
             "warning: the head did not converge: it is "
             f"{report.suboptimality:.1e} of its objective from the optimum"
         )
-    summary = _summary(source, model, extracted, plan, assessment, options)
+    summary = summary_of(source, model, extracted, plan, assessment, options)
     evaluation = summary["evaluation"]
     worse = slice_findings(evaluation["slices"] or (), evaluation["metrics"], evaluation["primary"])
     for line in sayings(worse):
@@ -126,7 +121,7 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
     run = save_run(
         place,
         summary,
-        plan=_plan_record(source, data, model, extracted, plan, options, failure),
+        plan=plan_of(source, data, model, extracted, plan, options, failure),
         ledger=ledger,
         head=assessment.head,
         calibration=assessment.calibration,
@@ -147,16 +142,17 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
 
 def _verdict(
     registry: Registry, model: Model, extracted: Extracted, plan: SplitPlan, options: RunOptions
-) -> tuple[dict[str, Any] | None, ZooError | KeyboardInterrupt | None]:
+) -> tuple[dict[str, Any] | None, BaseException | None]:
     """The verdict where one is asked for, or what it failed by: the run is worth having without."""
     if options.no_verdict:
         return None, None
     try:
         return judge(registry, model, extracted, plan, options), None
-    except ZooError as error:
-        options.say(f"warning: no verdict: {error}")
-        return None, error
     except KeyboardInterrupt as error:
+        return None, error
+    except Exception as error:  # noqa: BLE001 - the run is worth having without
+        _log.debug("the verdict", exc_info=True)
+        options.say(f"warning: no verdict: {why(error)}")
         return None, error
 
 
@@ -177,153 +173,3 @@ def _say_notes(extracted: Extracted, options: RunOptions) -> None:
     if extracted.bad:
         options.say(bad_warning(extracted.bad))
     usable(extracted.dataset)  # of those that could be read
-
-
-def model_part(source: str, model: Model, extracted: Extracted) -> dict[str, Any]:
-    """The `model` object of every result."""
-    return {
-        "source": source,
-        "revision": model.contract.revision or None,
-        "dim": int(extracted.features.shape[1]),
-        "parameters": extracted.parameters,
-    }
-
-
-def data_part(extracted: Extracted, split: np.ndarray) -> dict[str, Any]:
-    """The `data` object of every result."""
-    target = extracted.dataset.target
-    names, counts = np.unique(split[split != ""], return_counts=True)
-    order = {"train": 0, "val": 1, "test": 2}
-    pairs = sorted(zip(names.tolist(), counts.tolist(), strict=True), key=lambda p: order[p[0]])
-    return {
-        "rows": len(extracted.dataset),
-        "classes": len(target.names) if target.task == "class" else 0,
-        "outputs": {"none": 0, "class": 1}.get(target.task, len(target.names)),
-        "splits": dict(pairs),
-        "bad": [{"item": bad.name, "reason": bad.reason} for bad in extracted.bad],
-    }
-
-
-def features_part(extracted: Extracted) -> dict[str, Any]:
-    """The `features` object of every result."""
-    return {
-        "rows": extracted.distinct,
-        "dim": int(extracted.features.shape[1]),
-        "forwards": extracted.forwards,
-        "seconds": round(extracted.seconds, 4),
-        "dtype": extracted.key["dtype"],
-        "fidelity": extracted.fidelity,
-        "frozen": extracted.frozen,
-    }
-
-
-def _summary(  # noqa: PLR0917
-    source: str,
-    model: Model,
-    extracted: Extracted,
-    plan: SplitPlan,
-    assessment: Assessment,
-    options: RunOptions,
-) -> dict[str, Any]:
-    report, calibration = assessment.head.report(), assessment.calibration
-    return {
-        "schema": 1,
-        "run": "",
-        "task": extracted.dataset.target.task,
-        "model": model_part(source, model, extracted),
-        "data": data_part(extracted, split_names(extracted.dataset, plan)),
-        "features": features_part(extracted),
-        "head": {
-            "name": options.head,
-            "strength": assessment.head.strength,
-            "converged": report.converged,
-            "suboptimality": report.suboptimality,
-            "seconds": round(assessment.seconds, 4),
-            "path": strength_path(assessment.search),
-        },
-        "evaluation": {
-            "protocol": plan.protocol,
-            "folds": [len(folds) for folds in plan.repeats],
-            "rows": len(assessment.rows),
-            "primary": PRIMARY[extracted.dataset.target.task],
-            "metrics": assessment.metrics,
-            "outputs": assessment.outputs,
-            **details(extracted, plan, assessment, options.seed),
-        },
-        "calibration": None if calibration is None else calibration.summary(),
-        "health": [],
-        "verdict": None,
-    }
-
-
-def _plan_record(  # noqa: PLR0917
-    source: str,
-    data: Any,
-    model: Model,
-    extracted: Extracted,
-    plan: SplitPlan,
-    options: RunOptions,
-    failure: BaseException | None,
-) -> dict[str, Any]:
-    """run.json: everything that is needed to say what was run, and to predict with it."""
-    path = model.source.path
-    names = split_names(extracted.dataset, plan)
-    keys = [key.tobytes().hex() for key in extracted.keys]
-    without = [] if failure is None else [f"no verdict: {str(failure) or 'interrupted'}"]
-    splits = {
-        name: [keys[i] for i in np.flatnonzero(names == name)] for name in sorted(set(names) - {""})
-    }
-    return {
-        "task": extracted.dataset.target.task,
-        "names": list(extracted.dataset.target.names),
-        "options": options.as_dict(),
-        "source": source,
-        "resolved": str(model.source),
-        "path": None if path is None else str(path.resolve()),
-        "weights_path": _absolute(model.source.weights),
-        "data": _name(data),
-        "data_path": _again(data),
-        "contract": model.stated(),
-        "key": extracted.key,
-        "column": model.column,
-        "versions": {"zoo-transfer": zoo.__version__, **model.versions()},
-        "inputs": extracted.inputs,
-        "features_made_with": extracted.provenance.get("made_with", {}),
-        "protocol": plan.protocol,
-        "notes": [*extracted.dataset.notes, *plan.notes, *without],
-        "splits": splits,
-    }
-
-
-def _absolute(weights: str) -> str | None:
-    """Where a file of ``?weights=`` lies, for predictions from another folder."""
-    path = Path(weights).expanduser()
-    return str(path.resolve()) if weights and path.is_file() else None
-
-
-def _again(data: Any) -> str | None:
-    """What opens the data again from another folder, too; None where it was in memory."""
-    if not isinstance(data, str | Path):
-        return None
-    there = os.path.exists(data)  # noqa: PTH110 - Path.exists raises on overlong names
-    here = there or expanded(str(data)) != [str(data)]  # a pattern of shards
-    return str(Path(data).absolute() if here else data)
-
-
-def split_names(dataset: Dataset, plan: SplitPlan | None) -> np.ndarray:
-    """(n,) split names: as given, else by the plan; empty for rows that are in none."""
-    if dataset.split is not None:
-        return np.array(dataset.split, dtype=np.str_)
-    names = np.full(len(dataset), "", dtype="<U5")
-    if plan is not None:
-        names[plan.train], names[plan.val], names[plan.test] = "train", "val", "test"
-    return names
-
-
-def _name(data: Any) -> str:
-    if isinstance(data, str | Path):
-        return str(data)
-    try:
-        return f"{len(data)} items in memory"
-    except TypeError as error:
-        raise DataError(f"data of type {type(data).__name__} is not understood") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from zoo import settings
 from zoo.baselines.unfit import UnfitError
 from zoo.errors import GateError, ZooError
 from zoo.metrics.difference import difference_in_points, primary_interval
+from zoo.registry.fence import one_line
 from zoo.runs import arms
 from zoo.runs.contest import plan_contest
 from zoo.runs.tasks import PRIMARY
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from zoo.runs.arms import Arm
     from zoo.runs.contest import Contest
     from zoo.runs.plan import RunOptions
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -65,8 +69,11 @@ class _Bout:
             arm = train()
         except ModuleNotFoundError as error:
             self.left_out[name] = f"'{error.name}' is not installed"
-        except (ZooError, MemoryError, RuntimeError) as error:  # torch raises the last
-            self.left_out[name] = str(error).partition("\n")[0] or type(error).__name__
+        except Exception as error:
+            if self.options.interrupted() or _interrupted(error):
+                raise KeyboardInterrupt from error
+            _log.debug("'%s' of a verdict", name, exc_info=True)
+            self.left_out[name] = why(error)
         else:
             if arm.left_out:
                 self.left_out[name] = arm.left_out
@@ -135,19 +142,20 @@ class _Bout:
                 budget=budget,
             )
 
-        return self._kept("scratch", [budget], train)
+        # Where the budget ends it, threads decide how far it came.
+        return self._kept("scratch", [budget, self.options.thread_count], train)
 
     def _random_weights(self) -> Arm:
         """The same architecture with random weights, where that is a torch module and in time."""
         stated, source = self.model.contract.digest(), str(self.model.source)
-        told = [stated, source, self.options.scratch_budget]
+        told = [stated, source, self.options.device]
         return self._under_head("random_weights", told, self._random_rows)
 
     def _random_rows(self) -> np.ndarray:
         from zoo.baselines import random_rows
 
         options = self.options
-        options.say("verdict: trying random weights in the backbone's architecture")
+        told = "verdict: trying random weights in the backbone's architecture"
         rows = random_rows(
             self.model,
             list(self.contest.items),
@@ -155,10 +163,25 @@ class _Bout:
             threads=options.thread_count,
             batch_size=options.batch_size,
             budget=options.scratch_budget,
+            begun=lambda: options.say(told),
         )
         if rows is None:
             raise UnfitError("the backbone is no torch module")
         return rows
+
+
+def why(error: Exception) -> str:
+    """One line of what came between; of a kind that nobody foresaw its name as well."""
+    said = str(error).partition("\n")[0]
+    expected = isinstance(error, ZooError | MemoryError | RuntimeError)  # torch raises the last
+    return said if said and expected else one_line(error)
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether it is what Ctrl-C became on its way, in the middle of an import for one."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def judge(
