@@ -9,7 +9,7 @@ import click
 import pytest
 
 from zoo.cli.transfer import command
-from zoo.reports.record import command_of
+from zoo.reports.record import command_of, record_part
 from zoo.runs import RunOptions
 
 # Options that change no result, each with the reason; of others none may be forgotten.
@@ -112,3 +112,17 @@ def test_the_revision_is_pinned():
 
 def test_samples_in_memory_have_no_command():
     assert command_of(run_of(RunOptions(), data_path=None)) == ""
+
+
+def test_local_files_are_found_from_any_folder():
+    local = {"path": "/models/one of mine", "weights_path": "/models/w.safetensors"}
+    run = run_of(RunOptions(), resolved="hf:./mine?weights=../w.safetensors#layer/cls", **local)
+    model = read(command_of(run))[0]["model"]
+    assert model == "hf:/models/one of mine?weights=/models/w.safetensors#layer/cls"
+
+
+def test_that_code_has_to_be_trusted_again_is_said(transfer, pictures):
+    run = transfer(pictures(20))
+    assert "--trust-repo" not in record_part(run).lead
+    run.plan["resolved"] = "torchhub:pytorch/vision/resnet18"
+    assert "(--trust-repo)" in record_part(run).lead

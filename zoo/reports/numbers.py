@@ -36,7 +36,7 @@ def layouts(
     return found.rows, maps
 
 
-def run_rows(run: Run, dataset: Dataset) -> RunRows:
+def rows_in(run: Run, dataset: Dataset) -> RunRows:
     """All labelled samples of a run with their features, from its data opened again."""
     return rows.rows_in(run, dataset)
 

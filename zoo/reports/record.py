@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from zoo.plugin import Source
 from zoo.reports import svg
 from zoo.reports.figure import Figure, Part, Table
 from zoo.reports.words import NONE, count, metric_name, number, seconds, shown, size
@@ -28,13 +30,7 @@ def command_of(run: Run) -> str:
     data = plan.get("data_path", plan.get("data"))
     if data is None:
         return ""
-    source, revision = str(plan["resolved"]), plan["contract"].get("revision")
-    if revision and "@" not in source:
-        head, mark, rest = source.partition("?")
-        if not mark:
-            head, mark, rest = source.partition("#")
-        source = f"{head}@{revision}{mark}{rest}"
-    words = ["zoo", "transfer", "--model", source, "--data", str(data)]
+    words = ["zoo", "transfer", "--model", str(_found_anywhere(plan)), "--data", str(data)]
     words += ["--head", str(chosen.get("head", "auto"))]
     for name, default in RunOptions().as_dict().items():
         if name != "head" and name in chosen and chosen[name] != default:
@@ -42,6 +38,18 @@ def command_of(run: Run) -> str:
     if any(shown(word, _LONGEST) != word for word in words):
         return ""
     return " ".join(map(shlex.quote, words))
+
+
+def _found_anywhere(plan: Mapping[str, Any]) -> Source:
+    """The source of a run's plan, its revision pinned, local files by paths from the root."""
+    source = Source.parse(str(plan["resolved"]))
+    if revision := plan["contract"].get("revision"):
+        source = replace(source, revision=source.revision or revision)
+    if plan.get("path") and source.path is not None:
+        source = replace(source, reference=str(plan["path"]))
+    if plan.get("weights_path") and source.weights:
+        source = replace(source, weights=str(plan["weights_path"]))
+    return source
 
 
 def _flag(name: str, value: Any) -> list[str]:
@@ -104,6 +112,8 @@ def record_part(run: Run) -> Part:
     notes = [("text", shown(note, _LONGEST)) for note in plan.get("notes", [])]
     command = command_of(run)
     lead = "This command repeats it; features that are still stored are not computed again."
+    if str(run.plan["resolved"]).startswith("torchhub:"):
+        lead += " The repository's code has to be trusted again (--trust-repo)."
     if not command:
         lead = "No command repeats it: its samples were in memory, or a name can't be shown."
     return Part(

@@ -12,22 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.reports import classes, numbers, record, search, targets
+from zoo.reports import classes, galleries, numbers, record, search, targets
 from zoo.reports.fence import Absent, attempt, fenced
-from zoo.reports.figure import Card, Figure, Part, Table
+from zoo.reports.figure import Figure, Part, Table
 from zoo.reports.judged import Judged, read_judged
 from zoo.reports.maps import MOST_POINTS, map_figures
 from zoo.reports.rows import open_again, stored_rows, was_in_memory
 from zoo.reports.samples import Samples
 from zoo.reports.scratch import scratch_figure
 from zoo.reports.verdict import arms_figure
-from zoo.reports.words import count, interval, metric_name, number, percent, shown
+from zoo.reports.words import count, interval, metric_name, number, shown
 
 if TYPE_CHECKING:
     from zoo.plugin import Dataset, Section
     from zoo.runs import Run
 
-_GALLERY = 12
 _LONG = 2_000  # characters of a plugin's paragraph
 
 
@@ -60,13 +59,21 @@ class Page:
         dataset, why = self._dataset
         return Samples(absent=f"The samples {why}.") if dataset is None else Samples.of(dataset)
 
-    @cached_property
+    @property
     def rows(self) -> Any:
         """All labelled rows with their features; raises Absent where the data is no more."""
+        rows, why = self._rows
+        if rows is None:
+            raise Absent(why)
+        return rows
+
+    @cached_property
+    def _rows(self) -> tuple[Any, str]:
+        """The rows, looked for once for all parts, or why there are none."""
         dataset, why = self._dataset
         if dataset is None:
-            raise Absent(why)
-        return numbers.run_rows(self.run, dataset)
+            return None, why
+        return attempt(lambda: numbers.rows_in(self.run, dataset), "rows")
 
     @cached_property
     def _dataset(self) -> tuple[Dataset | None, str]:
@@ -75,10 +82,11 @@ class Page:
 
     def parts(self) -> list[Part]:
         """The report of the run, from its score to its ledger."""
+        farthest = "Farthest off" if self.run.task == "regression" else ""
         return [
             fenced("score", "The score", self._score),
             self.map_part(MOST_POINTS),
-            fenced("mistakes", self._mistakes_title, self._mistakes),
+            fenced("mistakes", farthest or "Most confident mistakes", self._mistakes),
             fenced("suspects", "Most suspicious labels", self._suspects),
             fenced("health", "Data health", self._health),
             fenced("learning", "Would more samples help?", self._learning),
@@ -94,11 +102,6 @@ class Page:
 
     def _sections(self) -> list[Section]:
         return self.run.registry.report_sections(self.run)
-
-    @property
-    def _mistakes_title(self) -> str:
-        farthest = self.run.task == "regression"
-        return "Farthest off" if farthest else "Most confident mistakes"
 
     def _score(self) -> Part:
         summary = self.run.summary
@@ -185,59 +188,13 @@ class Page:
         return Part("map", "", lead, drawn.figures, notes, foot=drawn.keys, data=data)
 
     def _mistakes(self) -> Part:
-        judged = self.judged
-        if judged.task == "regression":
-            spread = judged.truth.std(axis=0)
-            off = (judged.predicted - judged.truth) / np.where(spread > 0, spread, 1.0)
-            weight = np.sqrt((off**2).mean(axis=1))
-            order = np.argsort(-weight, kind="stable")[:_GALLERY]
-            lead = "The samples whose prediction is farthest from what is true."
-        else:
-            surest = _surest(judged)
-            wrong = np.flatnonzero(judged.wrong)
-            order = wrong[np.argsort(-surest[wrong], kind="stable")]
-            order = _told_once(judged, order)[:_GALLERY]
-            if not len(order):
-                raise Absent(f"none of {count(len(judged), 'row')} is predicted wrong")
-            cv = self.run.summary["evaluation"].get("protocol") == "cv"
-            lead = (
-                f"{count(len(wrong))} of {count(len(judged), 'row')} are predicted wrong"
-                f"{' by the repeats together' if cv else ''}; of these the head was surest."
-            )
-        rows = order.tolist()
-        pictures = self.samples.show([judged.sample(row) for row in rows])
-        cards = [
-            Card(picture, shown(judged.items[row]), _lines(judged, row))
-            for row, picture in zip(rows, pictures, strict=True)
-        ]
-        notes = [("absent", self.samples.absent)] if self.samples.absent else []
-        return Part("mistakes", "", lead, notes=notes, cards=cards)
+        protocol = self.run.summary["evaluation"].get("protocol")
+        return galleries.mistakes(self.judged, self.samples, repeats=protocol == "cv")
 
     def _suspects(self) -> Part:
         if self.run.task == "regression":
             raise Absent("numbers have no labels to doubt")
-        found = numbers.suspects(self.run, self.rows, _GALLERY)
-        if not found:
-            raise Absent("no label is doubted by heads that did not see it")
-        keys, items = self.rows.keys, self.rows.dataset.items
-        pictures = self.samples.show([(items[s.row].name, keys[s.row].tobytes()) for s in found])
-        cards = [
-            Card(
-                picture,
-                shown(s.name),
-                (
-                    ("labelled", f"{shown(s.label, 40)} ({percent(s.probability)})"),
-                    ("rather", f"{shown(s.suggestion, 40)} ({percent(s.suggested)})"),
-                    ("in", s.split),
-                ),
-            )
-            for s, picture in zip(found, pictures, strict=True)
-        ]
-        lead = (
-            "Labels that heads which did not see the sample hold for wrong, by confident learning; "
-            "in test they harm the score, in training the head."
-        )
-        return Part("suspects", "", lead, cards=cards)
+        return galleries.suspects(self.run, self.rows, self.samples)
 
     def _health(self) -> Part:
         health = self.run.summary.get("health")
@@ -267,38 +224,6 @@ def _foreign(number: int, section: Section) -> Part:
     """What a plugin adds: plain text, under its own title."""
     notes = [("text", shown(paragraph, _LONG)) for paragraph in section.paragraphs[:50]]
     return Part(f"plugin-{number}", shown(section.title), notes=notes)
-
-
-def _told_once(judged: Judged, order: np.ndarray) -> np.ndarray:
-    """The rows without those whose content an earlier one has: they tell the same."""
-    if not len(judged.keys):
-        return order
-    first = np.unique(judged.keys[order].view("V16").ravel(), return_index=True)[1]
-    return order[np.sort(first)]
-
-
-def _surest(judged: Judged) -> np.ndarray:
-    """(m,) how sure the head was of what is wrong with each row."""
-    if judged.task == "class":
-        return judged.chances
-    off = np.abs(judged.chances - judged.truth)
-    return np.asarray(np.where(judged.truth != judged.predicted, off, 0.0).max(axis=1))
-
-
-def _lines(judged: Judged, row: int) -> list[tuple[str, str]]:
-    truth, predicted = judged.truth[row], judged.predicted[row]
-    if judged.task == "class":
-        said = f"{shown(judged.names[predicted], 40)} ({percent(float(judged.chances[row]))})"
-        return [("true", shown(judged.names[truth], 40)), ("predicted", said)]
-    if judged.task == "regression":
-        pairs = (("true", truth), ("predicted", predicted))
-        return [(word, ", ".join(number(float(v)) for v in part[:4])) for word, part in pairs]
-    out = []
-    for j in np.flatnonzero(truth != predicted)[:4]:
-        chance = percent(float(judged.chances[row, j]))
-        word = "missed" if truth[j] else "wrongly said"
-        out.append((word, f"{shown(judged.names[j], 40)} ({chance})"))
-    return out
 
 
 def _slices(part: Mapping[str, Any], primary: str) -> Table:

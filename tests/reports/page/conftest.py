@@ -235,7 +235,7 @@ def computed(monkeypatch):
     def data(run, place):
         return SimpleNamespace() if was_in_memory(run) else open_again(run, place)
 
-    def run_rows(run, dataset):
+    def rows_in(run, dataset):
         from zoo.reports.judged import read_judged
 
         judged = read_judged(run)
@@ -251,7 +251,7 @@ def computed(monkeypatch):
         sizes = ((15, 0.5), (60, 0.625), (240, 0.75))
         return "accuracy", [{"rows": n, **metric(value)} for n, value in sizes], None
 
-    for function in (layouts, run_rows, suspects):
+    for function in (layouts, rows_in, suspects):
         monkeypatch.setattr(numbers, function.__name__, function)
     monkeypatch.setattr(numbers, "learning_curve", curve)
     monkeypatch.setattr(sections, "open_again", data)
