@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,9 +45,15 @@ def command(  # noqa: D103 - click shows the help below
 
 
 def _second_question(run: Run, options: RunOptions) -> RunOptions:
-    """The same data and backbone under another head, beside the first run."""
+    """The same data and backbone under another head, in the first free folder beside the run."""
+    from zoo.runs.folder import RunPlace
+
     head = "logistic" if run.summary["head"]["name"] == "lda" else "lda"
-    place = None if options.out is None else Path(f"{options.out}-{head}")
+    place = None
+    if options.out is not None:
+        first = run.folder if run.folder.name else run.folder.resolve()
+        free = RunPlace(first.with_name(f"{first.name}-{head}"), replaces=False).candidates()
+        place = next(folder for folder in free if not os.path.lexists(folder))
     return replace(options, head=head, out=place, no_verdict=True)
 
 
@@ -58,7 +65,7 @@ def _told(run: Run, again: Run) -> list[str]:
     return [
         f"again     --head {summary['head']['name']} on the same features: {scored},",
         f"          {passes} forward passes, {seconds:.1f} s",
-        f"compare   zoo report {run.folder} {again.folder}",
+        f"compare   {shlex.join(['zoo', 'report', str(run.folder), str(again.folder)])}",
         "yours     zoo transfer --model hf:facebook/dinov2-small --data ./photos",
         f"offline   zoo transfer --model {_MODEL} --data ./photos --offline",
     ]

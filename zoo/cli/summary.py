@@ -37,21 +37,28 @@ def conclude(run: Run, *, as_json: bool, quiet: bool, report: bool) -> None:
 
     A report that can't be written is a line, whatever the reason: the run is kept and worth more.
     """
-    written: Report | None = None
-    if report:
-        from zoo.reports import write_report
-
-        try:
-            written = write_report([run])
-        except Exception as error:  # noqa: BLE001 - see above
-            common.warn(f"warning: no report: {str(error) or type(error).__name__}")
+    if not as_json:
+        show(run)
+    written = _report_of(run) if report else None
     if as_json:
         told = {"report": None if written is None else written.path.as_posix()} if report else {}
         common.print_json({**run.summary, **told})
-        return
-    show(run)
-    if written is not None:
+    elif written is not None:
         show_report(written, quiet=quiet)
+
+
+def _report_of(run: Run) -> Report | None:
+    from zoo.reports import write_report
+
+    try:
+        return write_report([run])
+    except KeyboardInterrupt:
+        folder = run.folder.as_posix()
+        common.warn(f"the run is kept in '{folder}'; zoo report '{folder}' writes its report")
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        common.warn(f"warning: no report: {str(error) or type(error).__name__}")
+        return None
 
 
 def show_report(report: Report, *, quiet: bool) -> None:
