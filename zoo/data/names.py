@@ -44,12 +44,16 @@ def text_name(name: str) -> str:
 
 
 def shown(text: str, limit: int = 80) -> str:
-    """Text quoted for a one-line message: control characters escaped, long ones cut."""
+    """Text quoted for a one-line message: control characters escaped, long ones cut in the middle.
+
+    A path is told apart by its end.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:  # lone surrogates: a file name under a locale that is not UTF-8
         text = text_name(text)
-    short = text if len(text) <= limit else text[: limit - 1] + "…"
+    end = limit // 2
+    short = text if len(text) <= limit else f"{text[: limit - end - 1]}…{text[-end:]}"
     return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short) + "'"
 
 
