@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -69,15 +70,25 @@ class Finished:
         return json.loads(self.out)
 
 
-@pytest.fixture
-def zoo(tmp_path):
-    """Runs ``python -m zoo`` in a folder of its own."""
+class Commands:
+    """Runs ``python -m zoo``, in forks of one process where its environment allows."""
 
-    def run(*arguments, cwd=None, env=None, timeout=300):
+    def __init__(self, folder):
+        self._folder, self._server, self._env = folder, None, {}
+
+    def run(self, words, cwd, env, timeout):
+        """The command, in a fork unless its environment differs in more than zoo's own names."""
+        words, plain = [*map(str, words)], _without_own(env)
+        if self._server is None and hasattr(os, "fork"):
+            server = [sys.executable, str(Path(__file__).with_name("command_server.py"))]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            self._server, self._env = subprocess.Popen(server, env=plain, **pipes), plain
+        if self._server is not None and plain == self._env:
+            return self._forked(words, str(cwd), env, timeout)
         done = subprocess.run(
-            [sys.executable, "-m", "zoo", *map(str, arguments)],
-            cwd=cwd or tmp_path,
-            env={**os.environ, **(env or {})},
+            [sys.executable, "-m", "zoo", *words],
+            cwd=cwd,
+            env=env,
             capture_output=True,
             text=True,
             encoding="utf-8",
@@ -85,6 +96,43 @@ def zoo(tmp_path):
             check=False,
         )
         return Finished(done.returncode, done.stdout, done.stderr)
+
+    def _forked(self, words, cwd, env, timeout):
+        out, err = self._folder / "out", self._folder / "err"
+        request = {"words": words, "cwd": cwd, "env": env, "out": str(out), "err": str(err)}
+        self._server.stdin.write(f"{json.dumps(request)}\n".encode())
+        self._server.stdin.flush()
+        process = int(self._server.stdout.readline())
+        if not select.select([self._server.stdout], [], [], timeout)[0]:
+            os.kill(process, signal.SIGKILL)
+        code = int(self._server.stdout.readline())
+        return Finished(code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+
+    def close(self):
+        if self._server is not None:
+            with self._server:
+                self._server.stdin.close()
+
+
+def _without_own(env):
+    own = ("ZOO_", "PYTEST_")
+    return {name: value for name, value in env.items() if not name.startswith(own)}
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory):
+    """Runs commands that need no process whose start is their own."""
+    made = Commands(tmp_path_factory.mktemp("commands"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def zoo(tmp_path, commands):
+    """Runs ``python -m zoo`` in a folder of its own."""
+
+    def run(*arguments, cwd=None, env=None, timeout=300):
+        return commands.run(arguments, cwd or tmp_path, {**os.environ, **(env or {})}, timeout)
 
     return run
 

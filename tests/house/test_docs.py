@@ -115,7 +115,7 @@ def test_the_readme_has_exactly_two_setup_commands():
     assert len(blocks("sh")) == 2
     first, second = blocks("sh")
     assert first.strip().endswith("zoo demo")
-    assert second.strip().endswith("pytest")
+    assert second.strip().endswith(".venv/bin/pytest -n 2 --dist worksteal")
     assert all("-c constraints.txt" in block for block in (first, second))
 
 

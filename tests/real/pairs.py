@@ -35,6 +35,22 @@ TABLE = HERE / "pairs.csv"
 GAP = 0.015
 
 
+def of_its_own(words: list[str], folder: Path, environment: dict[str, str]) -> dict:
+    """What ``python -m zoo`` prints with ``--json``."""
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo", *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=1800,
+        check=False,
+    )
+    assert done.returncode == 0, f"{words}\n{done.stderr}"
+    return json.loads(done.stdout)
+
+
 @dataclass(frozen=True)
 class Pair:
     """A line of pairs.csv; None where nothing is stated."""
@@ -94,11 +110,12 @@ def write(pairs: list[Pair]) -> None:
 class Bench:
     """Runs pairs; all of them share one feature store, so that a model sees a file once.
 
-    `plugin` gives what a process needs to find the provider of ``st-`` models.
+    `plugin` gives what a process needs to find the provider of ``st-`` models, `run` runs it.
     """
 
     assets: Assets
     plugin: Callable[[], Mapping[str, str]]
+    run: Callable[[list[str], Path, dict[str, str]], dict] = of_its_own
     features: dict[tuple[str, str], dict[str, np.ndarray]] = field(default_factory=dict)
 
     def measure(self, pair: Pair) -> Pair:
@@ -130,18 +147,7 @@ class Bench:
         if model.startswith("st-"):
             environment |= self.plugin()
         words = [verb, *self.assets.model(model), *self.assets.data(data), *more, "--json"]
-        done = subprocess.run(
-            [sys.executable, "-m", "zoo", *map(str, words)],
-            cwd=self.assets.work,
-            env=environment,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=1800,
-            check=False,
-        )
-        assert done.returncode == 0, f"{words}\n{done.stderr}"
-        return json.loads(done.stdout)
+        return self.run([*map(str, words)], self.assets.work, environment)
 
     def _recipe(self, pair: Pair, data: str, judged: list[str] | None) -> float:
         """Accuracy of SOURCE.md's classifier on zoo's features; None judges by five folds."""
