@@ -40,7 +40,7 @@ _RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    """Run every case and write what came out."""
+    """Run every case and write what came out beside the other cases of the file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--assets", type=Path)
     parser.add_argument("--draws", type=int, default=20)
@@ -49,6 +49,8 @@ def main() -> None:
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--out", type=Path, default=_RESULTS / "formulanet.json")
     chosen = parser.parse_args()
+    words = " ".join(sys.argv[1:])
+    words = words if chosen.assets is None else words.replace(str(chosen.assets), "ASSETS")
     cases = {}
     with tempfile.TemporaryDirectory() as place:
         os.environ["ZOO_HOME"] = f"{place}/home"
@@ -58,16 +60,20 @@ def main() -> None:
                 options = RunOptions(out=Path(place) / "runs" / f"{name}-{number}")
                 found.append(run_transfer(Registry(print), chosen.model, data, options=options))
                 print(name, number, found[-1].verdict["level"], file=sys.stderr)
-            cases[name] = _told([run.summary for run in found])
+            cases[name] = _rounded(_told([run.summary for run in found]))
+            cases[name]["command"] = f"python benchmarks/bench_formulanet.py {words}"
             print(json.dumps({name: cases[name]}))
     told = {
         "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
         "versions": {"zoo": zoo.__version__, "python": platform.python_version()},
-        "command": "python benchmarks/bench_formulanet.py " + " ".join(sys.argv[1:]),
         "model": chosen.model,
         "shots": chosen.shots,
         "cases": cases,
     }
+    if chosen.out.is_file():  # of other cases, found by other commands on the same machine
+        before = json.loads(chosen.out.read_text(encoding="utf-8"))
+        if all(before[name] == told[name] for name in told if name != "cases"):
+            told["cases"] = {**before["cases"], **cases}
     chosen.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
@@ -114,7 +120,9 @@ def _told(summaries: list[dict[str, Any]]) -> dict[str, Any]:
         if (values := [one[arm]["value"] for one in every if arm in one])
     }
     over = {
-        arm: _spread([100 * (one["transfer"]["value"] - one[arm]["value"]) for one in every])
+        arm: _spread(
+            [100 * (one["transfer"]["value"] - one[arm]["value"]) for one in every if arm in one]
+        )
         for arm in arms
         if arm not in {"transfer", "majority"}
     }
@@ -127,6 +135,13 @@ def _told(summaries: list[dict[str, Any]]) -> dict[str, Any]:
         "levels": dict(Counter(one["level"] for one in verdicts)),
         "seconds": float(np.median([s["ledger"]["seconds"]["total"] for s in summaries])),
     }
+
+
+def _rounded(told: Any) -> Any:
+    """The same with numbers of four decimals."""
+    if isinstance(told, dict):
+        return {name: _rounded(value) for name, value in told.items()}
+    return round(told, 4) if isinstance(told, float) else told
 
 
 def _spread(points: list[float]) -> dict[str, float]:
