@@ -37,17 +37,24 @@ VOCABULARY = [
 ]
 
 
+def everywhere():
+    """What every test's environment has: no network, and the very package under test.
+
+    Processes get it installed or in place, and not the checkout's sources because they stand in the
+    working folder.
+    """
+    import zoo
+
+    package = str(Path(zoo.__file__).parents[1])
+    return {"HF_HUB_OFFLINE": "1", "PYTHONSAFEPATH": "1", "PYTHONPATH": package}
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory, monkeypatch):
     """No test touches the user's store, the network or another test's rows."""
     monkeypatch.setenv("ZOO_HOME", str(tmp_path_factory.mktemp("home")))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    # Processes started by a test get the very package under test, installed or in place, and not
-    # the checkout's sources because they stand in the working folder.
-    import zoo
-
-    monkeypatch.setenv("PYTHONSAFEPATH", "1")
-    monkeypatch.setenv("PYTHONPATH", str(Path(zoo.__file__).parents[1]))
+    for name, value in everywhere().items():
+        monkeypatch.setenv(name, value)
     for name in [name for name in os.environ if name.startswith("ZOO_")]:
         if name not in ("ZOO_HOME", "ZOO_TEST_ASSETS", "ZOO_ISA"):
             monkeypatch.delenv(name)
@@ -74,16 +81,14 @@ class Commands:
     """Runs ``python -m zoo``, in forks of one process where its environment allows."""
 
     def __init__(self, folder):
-        self._folder, self._server, self._env = folder, None, {}
+        self._folder, self._server = folder, None
+        self._env = _without_own({**os.environ, **everywhere()})
 
     def run(self, words, cwd, env, timeout):
         """The command, in a fork unless its environment differs in more than zoo's own names."""
-        words, plain = [*map(str, words)], _without_own(env)
-        if self._server is None and hasattr(os, "fork"):
-            server = [sys.executable, str(Path(__file__).with_name("command_server.py"))]
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-            self._server, self._env = subprocess.Popen(server, env=plain, **pipes), plain
-        if self._server is not None and plain == self._env:
+        words = [*map(str, words)]
+        # Elsewhere libraries do not outlive a fork.
+        if sys.platform == "linux" and _without_own(env) == self._env:
             return self._forked(words, str(cwd), env, timeout)
         done = subprocess.run(
             [sys.executable, "-m", "zoo", *words],
@@ -98,15 +103,26 @@ class Commands:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     def _forked(self, words, cwd, env, timeout):
+        if self._server is None:
+            server = [sys.executable, str(Path(__file__).with_name("command_server.py"))]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}
+            self._server = subprocess.Popen(server, env=self._env, **pipes)
         out, err = self._folder / "out", self._folder / "err"
         request = {"words": words, "cwd": cwd, "env": env, "out": str(out), "err": str(err)}
         self._server.stdin.write(f"{json.dumps(request)}\n".encode())
-        self._server.stdin.flush()
-        process = int(self._server.stdout.readline())
-        if not select.select([self._server.stdout], [], [], timeout)[0]:
+        process = self._answer()
+        late = not select.select([self._server.stdout], [], [], timeout)[0]
+        if late:
             os.kill(process, signal.SIGKILL)
-        code = int(self._server.stdout.readline())
+        code = self._answer()
+        if late:
+            raise subprocess.TimeoutExpired(words, timeout)
         return Finished(code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+
+    def _answer(self):
+        line = self._server.stdout.readline()
+        assert line, "the process that runs the commands has ended"
+        return int(line)
 
     def close(self):
         if self._server is not None:
