@@ -88,6 +88,22 @@ def test_a_transfer_writes_its_report_where_it_is_asked_to(zoo, photos, tmp_path
     assert not (tmp_path / "run" / "report.html").exists(), "it would speak for another run"
 
 
+def test_ctrl_c_during_a_report_costs_the_report_alone(photos, tmp_path, monkeypatch, capsys):
+    def pressed(runs):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("zoo.reports.write_report", pressed)
+    words = ["transfer", "--model", "builtin:tinyconv", "--data", "photos", "--out", "run"]
+    assert main([*words, "--report"]) == 130
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1] == "run       run"
+    assert "the run is kept in 'run'; zoo report 'run' writes its report" in err
+    assert main([*words, "--report", "--json"]) == 130
+    told = json.loads(capsys.readouterr().out)
+    assert (told["run"], told["report"]) == ("run", None)
+
+
 @pytest.mark.parametrize("error", [DataError("the disk is full"), ZeroDivisionError("zero")])
 def test_a_report_that_fails_costs_a_line_and_not_the_run(
     photos, tmp_path, monkeypatch, capsys, error

@@ -305,6 +305,8 @@ def test_a_slow_moment_is_not_held_against_the_random_weights_for_good(learning,
     [
         (OSError("libcublas.so.12: cannot open"), "OSError: libcublas.so.12: cannot open"),
         (ImportError("half a package"), "ImportError: half a package"),
+        (ModuleNotFoundError("No module", name="torch"), "'torch' is not installed"),
+        (ModuleNotFoundError("half a module"), "ModuleNotFoundError: half a module"),
         (AttributeError("gone\nand a trace"), "AttributeError: gone and a trace"),
         (MemoryError(), "MemoryError"),
         (DataError("no photo can be read"), "no photo can be read"),
@@ -338,6 +340,19 @@ def test_an_interrupt_that_became_another_error_is_no_arm_that_failed(learning, 
     monkeypatch.setattr(baselines, "learn_scratch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         verdict_of(case(200))
+
+
+def test_what_ctrl_c_made_unfit_is_not_filed_as_that(learning, monkeypatch):
+    known = baselines.random_rows
+
+    def half(*args, **named):
+        raise UnfitError("the architecture does not run with random weights: a half import")
+
+    monkeypatch.setattr(baselines, "random_rows", half)
+    with pytest.raises(KeyboardInterrupt):
+        verdict_of(case(200), interrupted=lambda: True)
+    monkeypatch.setattr(baselines, "random_rows", known)
+    assert "random_weights" in verdict_of(case(200))[0]["arms"]
 
 
 def test_an_arm_that_fails_once_ctrl_c_was_pressed_is_an_interruption(learning, monkeypatch):

@@ -9,6 +9,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ _VERBS = {
     "completion": "Print the script for completion in bash, zsh or fish.",
 }
 _INTERRUPTED = 130
+PRESSED: ContextVar[Callable[[], bool]] = ContextVar("pressed", default=bool)  # Ctrl-C was
 
 
 class _Verbs(click.Group):
@@ -116,6 +118,7 @@ def main(args: list[str] | None = None, *, interrupted: Callable[[], bool] = boo
         interrupted: whether Ctrl-C was pressed: what fails then, such as half an import, fails
             because of it.
     """
+    PRESSED.set(interrupted)
     arguments = (sys.argv[1:] if args is None else args) or ["--help"]
     # NumPy's LAPACK threads spin while they wait: beside a backbone's or a neighbour's threads that
     # has cost ten times the work itself, and their number would change the last bits of results.
@@ -127,7 +130,6 @@ def main(args: list[str] | None = None, *, interrupted: Callable[[], bool] = boo
             prog_name="zoo",
             standalone_mode=False,
             default_map=_defaults(),
-            obj=interrupted,
         )
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -212,15 +212,14 @@ def make_registry(*, quiet: bool = False) -> Registry:
 @contextmanager
 def run_options(*, quiet: bool, **chosen: Any) -> Iterator[RunOptions]:
     """RunOptions from a verb's own parameters, with a progress bar where a person watches."""
+    from zoo.cli import PRESSED
     from zoo.runs import RunOptions
 
-    context = click.get_current_context(silent=True)
-    interrupted = bool if context is None or context.obj is None else context.obj
     _keep_freed_memory()
     _let_waiting_threads_sleep()
     with progress_bar(quiet=quiet) as progress:
         say = _silent if quiet else warn
-        yield RunOptions(progress=progress, say=say, interrupted=interrupted, **chosen)
+        yield RunOptions(progress=progress, say=say, interrupted=PRESSED.get(), **chosen)
 
 
 def _keep_freed_memory() -> None:

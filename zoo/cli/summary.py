@@ -39,11 +39,14 @@ def conclude(run: Run, *, as_json: bool, quiet: bool, report: bool) -> None:
     """
     if not as_json:
         show(run)
-    written = _report_of(run) if report else None
-    if as_json:
-        told = {"report": None if written is None else written.path.as_posix()} if report else {}
-        common.print_json({**run.summary, **told})
-    elif written is not None:
+    written: Report | None = None
+    try:
+        written = _report_of(run) if report else None
+    finally:  # Ctrl-C meanwhile costs the report alone
+        if as_json:
+            where = None if written is None else written.path.as_posix()
+            common.print_json({**run.summary, **({"report": where} if report else {})})
+    if written is not None and not as_json:
         show_report(written, quiet=quiet)
 
 

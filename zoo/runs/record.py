@@ -14,6 +14,7 @@ from zoo.errors import DataError
 from zoo.runs.details import details
 from zoo.runs.strengths import strength_path
 from zoo.runs.tasks import PRIMARY
+from zoo.runs.verdict import why
 
 if TYPE_CHECKING:
     from zoo.data.splits import SplitPlan
@@ -108,13 +109,16 @@ def plan_of(  # noqa: PLR0917
     extracted: Extracted,
     plan: SplitPlan,
     options: RunOptions,
-    failure: BaseException | None,
+    failure: Exception | KeyboardInterrupt | None,
 ) -> dict[str, Any]:
     """run.json: everything that is needed to say what was run, and to predict with it."""
     path = model.source.path
     names = split_names(extracted.dataset, plan)
     keys = [key.tobytes().hex() for key in extracted.keys]
-    without = [] if failure is None else [f"no verdict: {str(failure) or 'interrupted'}"]
+    without = []
+    if failure is not None:
+        stopped = isinstance(failure, KeyboardInterrupt)
+        without = [f"no verdict: {'interrupted' if stopped else why(failure)}"]
     splits = {
         name: [keys[i] for i in np.flatnonzero(names == name)] for name in sorted(set(names) - {""})
     }

@@ -142,7 +142,7 @@ def _transfer(  # noqa: PLR0917 - the one way, its state passed as it is
 
 def _verdict(
     registry: Registry, model: Model, extracted: Extracted, plan: SplitPlan, options: RunOptions
-) -> tuple[dict[str, Any] | None, BaseException | None]:
+) -> tuple[dict[str, Any] | None, Exception | KeyboardInterrupt | None]:
     """The verdict where one is asked for, or what it failed by: the run is worth having without."""
     if options.no_verdict:
         return None, None
@@ -151,6 +151,8 @@ def _verdict(
     except KeyboardInterrupt as error:
         return None, error
     except Exception as error:  # noqa: BLE001 - the run is worth having without
+        if options.interrupted():
+            return None, KeyboardInterrupt()
         _log.debug("the verdict", exc_info=True)
         options.say(f"warning: no verdict: {why(error)}")
         return None, error

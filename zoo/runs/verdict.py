@@ -67,11 +67,8 @@ class _Bout:
     def _try(self, name: str, train: Callable[[], Arm]) -> None:
         try:
             arm = train()
-        except ModuleNotFoundError as error:
-            self.left_out[name] = f"'{error.name}' is not installed"
-        except Exception as error:
-            if self.options.interrupted() or _interrupted(error):
-                raise KeyboardInterrupt from error
+        except Exception as error:  # noqa: BLE001 - whatever ends an arm, the run is worth more
+            self._heed(error)
             _log.debug("'%s' of a verdict", name, exc_info=True)
             self.left_out[name] = why(error)
         else:
@@ -79,6 +76,11 @@ class _Bout:
                 self.left_out[name] = arm.left_out
             else:
                 self.found[name] = arm
+
+    def _heed(self, error: Exception) -> None:
+        """Raise KeyboardInterrupt where an arm failed because of it."""
+        if self.options.interrupted() or _interrupted(error):
+            raise KeyboardInterrupt from error
 
     def _say_once(self) -> None:
         if not self._said:
@@ -93,8 +95,15 @@ class _Bout:
     def _kept(self, name: str, decided_by: list[Any], train: Callable[[], Arm]) -> Arm:
         import zoo
 
+        def heedful() -> Arm:
+            try:
+                return train()
+            except UnfitError as error:  # filed for good, unless it came of Ctrl-C
+                self._heed(error)
+                raise
+
         decided = [zoo.__version__, self.contest.digest, self.options.seed, *decided_by]
-        return arms.kept(settings.home() / "arms", name, decided, train)
+        return arms.kept(settings.home() / "arms", name, decided, heedful)
 
     def _head(self, name: str = "") -> Head:
         head: Head = self.registry.create("head", name or self.options.head)
@@ -142,8 +151,7 @@ class _Bout:
                 budget=budget,
             )
 
-        # Where the budget ends it, threads decide how far it came.
-        return self._kept("scratch", [budget, self.options.thread_count], train)
+        return self._kept("scratch", [budget], train)
 
     def _random_weights(self) -> Arm:
         """The same architecture with random weights, where that is a torch module and in time."""
@@ -170,8 +178,10 @@ class _Bout:
         return rows
 
 
-def why(error: Exception) -> str:
+def why(error: BaseException) -> str:
     """One line of what came between; of a kind that nobody foresaw its name as well."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"'{error.name}' is not installed"
     said = str(error).partition("\n")[0]
     expected = isinstance(error, ZooError | MemoryError | RuntimeError)  # torch raises the last
     return said if said and expected else one_line(error)
