@@ -72,7 +72,7 @@ def main() -> None:
     }
     if chosen.out.is_file():  # of other cases, found by other commands on the same machine
         before = json.loads(chosen.out.read_text(encoding="utf-8"))
-        if all(before[name] == told[name] for name in told if name != "cases"):
+        if all(before.get(name) == told[name] for name in told if name != "cases"):
             told["cases"] = {**before["cases"], **cases}
     chosen.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 

@@ -89,7 +89,7 @@ def suspects(run: Run, rows: Any, samples: Samples) -> Part:
 
 def _told_once(judged: Judged, order: np.ndarray) -> np.ndarray:
     """The rows without those whose content and label an earlier one has: they tell the same."""
-    if not len(judged.keys):
+    if not len(judged.keys) or not len(order):
         return order
     labels = np.ascontiguousarray(judged.truth[order]).reshape(len(order), -1).view(np.uint8)
     both = np.hstack([judged.keys[order].reshape(len(order), -1), labels])
