@@ -26,6 +26,7 @@ if os.environ.get("CI"):
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+STARTED_WITH = dict(os.environ)
 PLUGINS = Path(__file__).parents[1] / "plugins"
 VOCABULARY = [
     "[PAD]",
@@ -82,7 +83,7 @@ class Commands:
 
     def __init__(self, folder):
         self._folder, self._server = folder, None
-        self._env = _without_own({**os.environ, **everywhere()})
+        self._env = _without_own({**STARTED_WITH, **everywhere()})
 
     def run(self, words, cwd, env, timeout):
         """The command, in a fork unless its environment differs in more than zoo's own names."""
@@ -131,7 +132,8 @@ class Commands:
 
 
 def _without_own(env):
-    own = ("ZOO_", "PYTEST_")
+    # The last two are what the command line sets itself, in the tests' process too.
+    own = ("ZOO_", "PYTEST_", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS")
     return {name: value for name, value in env.items() if not name.startswith(own)}
 
 
