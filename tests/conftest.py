@@ -26,6 +26,8 @@ if os.environ.get("CI"):
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What the command line and libraries set themselves, in the tests' process too.
+IN_PASSING = ("KMP_", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS", "TORCHINDUCTOR_CACHE_DIR")
 STARTED_WITH = dict(os.environ)
 PLUGINS = Path(__file__).parents[1] / "plugins"
 VOCABULARY = [
@@ -132,8 +134,7 @@ class Commands:
 
 
 def _without_own(env):
-    # The last two are what the command line sets itself, in the tests' process too.
-    own = ("ZOO_", "PYTEST_", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS")
+    own = ("ZOO_", "PYTEST_", *IN_PASSING)
     return {name: value for name, value in env.items() if not name.startswith(own)}
 
 

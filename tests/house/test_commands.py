@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 
@@ -12,6 +13,8 @@ from zoo.cli import main
 
 @pytest.mark.skipif(sys.platform != "linux", reason="commands are forked on Linux alone")
 def test_what_a_command_sets_in_this_process_keeps_none_from_a_fork(commands, zoo, monkeypatch):
+    for library in ("sklearn.datasets", "torch._inductor.config", "transformers", "onnxruntime"):
+        importlib.import_module(library)
     assert main(["runs"]) == 0
     assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
     forked, run = [], commands._forked
