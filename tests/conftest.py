@@ -55,13 +55,13 @@ def everywhere():
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory, monkeypatch):
     """No test touches the user's store, the network or another test's rows."""
-    monkeypatch.setenv("ZOO_HOME", str(tmp_path_factory.mktemp("home")))
     # What libraries and commands set in passing in tests before this one.
     for name in os.environ.keys() | STARTED_WITH.keys():
         if name not in STARTED_WITH and not name.startswith("PYTEST_"):
             monkeypatch.delenv(name)
         elif name in STARTED_WITH and os.environ.get(name) != STARTED_WITH[name]:
             monkeypatch.setenv(name, STARTED_WITH[name])
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path_factory.mktemp("home")))
     for name, value in everywhere().items():
         monkeypatch.setenv(name, value)
     for name in [name for name in os.environ if name.startswith("ZOO_")]:
